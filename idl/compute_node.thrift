@@ -1,0 +1,157 @@
+# What a compute node offers to a coordinator. A node in any language implements this service:
+# `hello`, `heartbeat` and `train` are enough; the other methods are abilities named in its hello.
+
+include "types.thrift"
+
+namespace * roundtable.node
+
+/** Rows that a node was started with and that never leave it. */
+struct HostedShard {
+  1: required string name
+  2: required i64 rows
+  3: optional i32 features
+  4: optional i32 classes
+}
+
+struct HelloRequest {
+  1: required types.Hello hello
+}
+
+struct HelloReply {
+  1: required types.Hello hello
+  /** Drawn anew whenever the node starts; another value means that caches and tasks are gone. */
+  2: required i64 incarnation
+  /** How many `train` and `evaluate` calls may be under way at once; 1 when absent. */
+  3: optional i32 slots
+  /** Private shards this node hosts. */
+  4: optional list<HostedShard> hosted
+  /** Training speed by a short benchmark, in rows per second of a small network. */
+  5: optional double rows_per_second
+}
+
+struct HeartbeatRequest {
+}
+
+/** Cheap, on a connection of its own, and answered while tasks run. */
+struct HeartbeatReply {
+  1: required i64 incarnation
+  /** 0 idle to 1 fully busy. */
+  2: optional double load
+  /** Tasks in hand. */
+  3: optional i32 running
+  /** The node finishes what it has and wants nothing new. */
+  4: optional bool leaving
+}
+
+/** How a node trains. Absent fields take the value given here. */
+struct Training {
+  /** Passes over the shard; 1. */
+  1: optional i32 epochs
+  /** Rows of a step; 0 is all rows; 0. */
+  2: optional i32 batch
+  3: required double learning_rate
+  /** `cross-entropy`, or `cross-entropy:sum` for the sum over the rows of a step in place of their mean. */
+  4: optional string objective
+  /** Stop when the summed loss of the shard changes by no more than this from one epoch to the next. */
+  5: optional double plateau
+}
+
+/** Train one model on some shards. */
+struct TrainRequest {
+  /** Run, round and attempt; an attempt's id is never used again. */
+  1: required string run
+  2: required i32 round
+  3: required i64 attempt
+  /** A model by its spec, for example `mlp:784-128-10`. */
+  4: required string model
+  /** What `parameters` and the update hold. */
+  5: required list<types.Tensor> layout
+  6: required types.Payload parameters
+  7: required types.DataRef data
+  8: required list<types.ShardRef> shards
+  9: required Training training
+  /** The run's seed; every random choice comes from (seed, purpose, round, shard). */
+  10: required i64 seed
+  /** Milliseconds from receipt after which nobody waits for the answer. */
+  11: optional i64 budget_ms
+  /** The node may answer `Fault` REFUSED because of its load. */
+  12: optional bool may_refuse
+  /** Updates with a value beyond this, either way, are not accepted. */
+  13: optional double largest_update
+}
+
+struct TrainReply {
+  /** New minus old parameters, in the request's layout and codec. */
+  1: required types.Payload update
+  /** Rows of the shards, not counting repeats by epochs. */
+  2: required i64 rows
+  /** Mean loss per row over the last epoch. */
+  3: required double loss
+  /** Epochs done: fewer than asked after a plateau. */
+  4: optional i32 epochs
+  /** Seconds spent training. */
+  5: optional double seconds
+}
+
+/** Evaluate parameters on the held-out rows of some shards (`private:` data). */
+struct EvaluateRequest {
+  1: required string run
+  2: required i32 round
+  3: required i64 attempt
+  4: required string model
+  5: required list<types.Tensor> layout
+  6: required types.Payload parameters
+  7: required types.DataRef data
+  8: required list<types.ShardRef> shards
+  9: required i64 seed
+  10: optional i64 budget_ms
+}
+
+struct EvaluateReply {
+  1: required types.Metrics metrics
+}
+
+/** Ask for the first parameters of a model the coordinator does not know. */
+struct InitialiseRequest {
+  1: required string model
+  2: required i64 seed
+}
+
+struct InitialiseReply {
+  1: required list<types.Tensor> layout
+  2: required types.Payload parameters
+}
+
+struct CancelRequest {
+  1: required i64 attempt
+  2: optional string reason
+}
+
+struct CancelReply {
+  /** Whether the attempt was under way here. */
+  1: required bool found
+}
+
+service ComputeNode {
+  HelloReply hello(1: HelloRequest request) throws (1: types.Fault fault)
+  HeartbeatReply heartbeat(1: HeartbeatRequest request) throws (1: types.Fault fault)
+
+  /**
+   * Blocks until trained. Idempotent: asked again for the same run, round, shards and parameters, a
+   * node that still has the answer gives it at once. Faults: REFUSED (busy, ask another node),
+   * NOT_FOUND (a blob is missing: put it and ask again; or no such data here), INVALID, CANCELLED.
+   */
+  TrainReply train(1: TrainRequest request) throws (1: types.Fault fault)
+
+  /** Ability `evaluate`. */
+  EvaluateReply evaluate(1: EvaluateRequest request) throws (1: types.Fault fault)
+  /** Ability `initialise`. */
+  InitialiseReply initialise(1: InitialiseRequest request) throws (1: types.Fault fault)
+  /** Ability `cancel`. An attempt that is not here is no fault. */
+  CancelReply cancel(1: CancelRequest request) throws (1: types.Fault fault)
+
+  /** Ability `blobs`: shards that are shipped and payloads above INLINE_LIMIT. */
+  types.MissingReply missing(1: types.MissingRequest request) throws (1: types.Fault fault)
+  types.ChunkReply put_chunk(1: types.Chunk chunk) throws (1: types.Fault fault)
+  types.Chunk get_chunk(1: types.ChunkRequest request) throws (1: types.Fault fault)
+}

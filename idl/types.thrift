@@ -1,0 +1,183 @@
+# Types shared by both services of Roundtable.
+#
+# Rules of these files, for whoever adds to them:
+#  - a field id is never used again and never changes its type; a removed field leaves a comment
+#    with its id;
+#  - fields are `optional` unless the message means nothing without them, because a `required`
+#    field can never be taken away; a reader skips fields it does not know;
+#  - the first value of every enum is UNKNOWN = 0, and readers keep values they do not know;
+#  - a method takes one request struct and returns one reply struct, so that both can grow;
+#  - every method may throw `Fault`, and only `Fault`: new failures are new codes, not new types;
+#  - no message is larger than 16,000,000 bytes, because Thrift libraries refuse strings and frames
+#    above 16,384,000 bytes unless told otherwise; larger payloads travel as blobs in chunks.
+#
+# The wire: strict binary protocol over buffered (unframed) TCP. Servers also accept framed clients.
+
+namespace * roundtable.types
+
+/** Peers with different majors cannot talk to each other. */
+const i32 PROTOCOL_MAJOR = 1
+/** Raised with every addition to these files. */
+const i32 PROTOCOL_MINOR = 0
+/** Payloads up to this many bytes travel inside the message; longer ones as blobs. */
+const i32 INLINE_LIMIT = 8388608
+/** Largest `data` of one chunk that a server accepts; 524,288 is the size measured fastest. */
+const i32 CHUNK_LIMIT = 8388608
+
+/** Element type of a tensor. Values are little-endian and lie in row-major order. */
+enum DType {
+  UNKNOWN = 0
+  F32 = 1
+  F64 = 2
+}
+
+/** Name, element type and shape of one tensor. Its values lie in a `Payload`. */
+struct Tensor {
+  /** Unique in its layout, for example `layers.0.weight`. */
+  1: required string name
+  2: required DType dtype
+  /** Sizes, outermost first. Weights of a dense layer are `[inputs, outputs]`, so that rows times
+   * weights is the next layer; PyTorch keeps the transpose. */
+  3: required list<i64> shape
+}
+
+/**
+ * The values of all tensors of a layout, one after the other without gaps, in the layout's order.
+ * Exactly one of `inline_data` and `digest` says where the bytes are.
+ */
+struct Payload {
+  /** How values became bytes. `raw`: little-endian values as they are. */
+  1: required string codec
+  /** Number of bytes. */
+  2: required i64 length
+  /** The bytes, when they are no more than INLINE_LIMIT. */
+  3: optional binary inline_data
+  /** SHA-256 of the bytes of a blob, which is fetched or sent in chunks. */
+  4: optional binary digest
+}
+
+/** Part of a blob. */
+struct Chunk {
+  /** SHA-256 of the whole blob; its name. */
+  1: required binary digest
+  /** Length of the whole blob. */
+  2: required i64 length
+  /** Where `data` starts. The chunks of a blob are sent in order. */
+  3: required i64 offset
+  4: required binary data
+}
+
+/** Asks for part of a blob. */
+struct ChunkRequest {
+  1: required binary digest
+  2: required i64 offset
+  /** At most CHUNK_LIMIT; the last chunk may be shorter. */
+  3: required i32 size
+}
+
+/** Answer to a chunk that was stored. */
+struct ChunkReply {
+  /** Every byte before this offset is here. Sending goes on from it. */
+  1: required i64 have
+}
+
+/** Which of these blobs does the peer lack? */
+struct MissingRequest {
+  1: required list<binary> digests
+}
+
+struct MissingReply {
+  1: required list<binary> missing
+}
+
+/** How well parameters do on a set of rows. */
+struct Metrics {
+  1: required i64 rows
+  /** Mean loss per row. */
+  2: required double loss
+  /** Share of rows classified correctly. */
+  3: optional double accuracy
+}
+
+/** Why a call failed, for programs. */
+enum FaultCode {
+  UNKNOWN = 0
+  /** The request can never succeed as it is; `problems` says what is wrong. */
+  INVALID = 1
+  NOT_FOUND = 2
+  /** The same key or name exists with other content. */
+  CONFLICT = 3
+  /** A limit is reached; try again after `retry_after_ms`. */
+  BUSY = 4
+  /** The protocol versions of the peers do not fit. */
+  VERSION = 5
+  /** The peer may not do this. */
+  DENIED = 6
+  CANCELLED = 7
+  /** The time allowed ran out. */
+  DEADLINE = 8
+  /** Bytes did not match their digest, length or layout. */
+  CORRUPT = 9
+  /** The peer does not have this ability. */
+  UNSUPPORTED = 10
+  INTERNAL = 11
+  /** A node declines a task because of its load; another node may take it. */
+  REFUSED = 12
+  /** The run failed; the message says why. */
+  FAILED = 13
+}
+
+/** One thing wrong with a request. */
+struct Problem {
+  /** Path of the field, for example `plan.rounds`. */
+  1: required string field
+  2: required string message
+}
+
+/** The one exception of all methods. */
+exception Fault {
+  1: required FaultCode code
+  /** What went wrong, with the value, for people. */
+  2: required string message
+  /** What to do about it, for people. */
+  3: optional string hint
+  /** Whether the same call may succeed later or elsewhere. */
+  4: optional bool retryable
+  5: optional i32 retry_after_ms
+  6: optional list<Problem> problems
+}
+
+/** The first thing peers tell each other. */
+struct Hello {
+  1: required i32 protocol_major
+  2: required i32 protocol_minor
+  /** Program and version, for example `roundtable/0.1.0`. */
+  3: optional string software
+  /** Optional abilities by name, for example `evaluate`, `cancel`, `blobs`. */
+  4: optional set<string> abilities
+}
+
+/** Where the rows of a run come from, and how they are cut into shards. */
+struct DataRef {
+  /** `builtin:digits`, `synthetic:...`, `path:...`, `ship:...` or `private:...`. */
+  1: required string spec
+  /** How rows become shards, for example `iid`. Directories and private data bring their own. */
+  2: optional string partition
+  /** Number of shards of the whole run. */
+  3: optional i32 shards
+  /** Seed of the partition and of synthetic rows. */
+  4: optional i64 seed
+  /** Share of the rows held out for evaluation, 0 to 1, where the source has no rows of its own for it. */
+  5: optional double held_out
+}
+
+/** One shard of a run. */
+struct ShardRef {
+  /** Position in the run's list of shards, from 0. Random streams depend on it. */
+  1: required i32 index
+  /** Name, for example `train_letters3.txt` or `site-b/patients`. */
+  2: required string name
+  /** For `ship:` data, the blob that holds the rows. */
+  3: optional binary digest
+  4: optional i64 length
+}

@@ -1,0 +1,1 @@
+//! Roundtable: federated learning in three small programs that speak Thrift.
