@@ -1,1 +1,4 @@
 //! Roundtable: federated learning in three small programs that speak Thrift.
+
+pub mod clock;
+pub mod net;
