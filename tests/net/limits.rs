@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use roundtable::clock;
-use roundtable::net::{Limits, Server};
+use roundtable::net::{Limits, Peer, ReplyWriter, RequestReader, Server, listen};
 
 use crate::echo::{
     Echo, PATIENCE, client, eventually, framed, is_closed_by_server, raw_peer, request, serve,
@@ -264,4 +264,22 @@ fn a_peer_that_leaves_within_a_message_is_forgotten() {
     }
     eventually("all have been forgotten", || server.counts().open == 0);
     assert_eq!(server.counts().calls, 0);
+}
+
+#[test]
+fn the_last_word_reaches_a_peer_that_still_talks() {
+    let give_up = |_: Peer| {
+        |_: &mut RequestReader, reply: &mut ReplyWriter| -> thrift::Result<()> {
+            reply.write_all(b"no, because")?;
+            reply.flush()?;
+            Err("unreadable".into())
+        }
+    };
+    let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let server = Server::start(listener, Limits::default(), give_up).unwrap();
+    let mut peer = raw_peer(server.address());
+    peer.write_all(&request("echo", &vec![1; 4 << 20])).unwrap();
+    let mut said = Vec::new();
+    peer.read_to_end(&mut said).unwrap();
+    assert_eq!(said, b"no, because");
 }
