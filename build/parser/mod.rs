@@ -1,16 +1,17 @@
 //! Tokens to [`File`]. What is written is taken as it is; what it means is for `check`.
 
 use super::Fault;
-use super::lexer::{Token, TokenKind, tokens};
+use super::lexer::{Token, TokenKind};
 use super::syntax::{Definition, EnumValue, Field, File, Kind, Literal, Method, Name, Type};
 use super::words;
 
+mod cursor;
+
+use cursor::Parser;
+
 /// Parses one file.
 pub fn parse(path: &str, text: &str) -> Result<File, Fault> {
-    let mut parser = Parser {
-        tokens: tokens(text)?,
-        next: 0,
-    };
+    let mut parser = Parser::new(text)?;
     let mut file = File {
         path: path.to_owned(),
         stem: stem(path).to_owned(),
@@ -29,112 +30,7 @@ fn stem(path: &str) -> &str {
     name.strip_suffix(".thrift").unwrap_or(name)
 }
 
-struct Parser {
-    tokens: Vec<Token>,
-    next: usize,
-}
-
 impl Parser {
-    fn peek(&self) -> &Token {
-        &self.tokens[self.next]
-    }
-
-    /// Takes the token at hand; the end is never passed.
-    fn take(&mut self) -> &Token {
-        let token = &self.tokens[self.next];
-        if token.kind != TokenKind::End {
-            self.next += 1;
-        }
-        token
-    }
-
-    fn fail<T>(&self, wanted: &str) -> Result<T, Fault> {
-        let Token { kind, at, .. } = self.peek();
-        Err((*at, format!("expected {wanted}, found {}", kind.show())))
-    }
-
-    fn is_word(&self, word: &str) -> bool {
-        matches!(&self.peek().kind, TokenKind::Word(found) if found == word)
-    }
-
-    fn eat_word(&mut self, word: &str) -> bool {
-        let found = self.is_word(word);
-        if found {
-            self.take();
-        }
-        found
-    }
-
-    fn eat(&mut self, mark: char) -> bool {
-        let found = self.peek().kind == TokenKind::Mark(mark);
-        if found {
-            self.take();
-        }
-        found
-    }
-
-    fn expect(&mut self, mark: char) -> Result<(), Fault> {
-        if self.eat(mark) {
-            Ok(())
-        } else {
-            self.fail(&format!("`{mark}`"))
-        }
-    }
-
-    /// The separator after an element, which may be left out.
-    fn separator(&mut self) {
-        if !self.eat(',') {
-            self.eat(';');
-        }
-    }
-
-    fn doc(&self) -> Vec<String> {
-        self.peek().doc.clone()
-    }
-
-    /// A word that is used, not defined; it may have a dot.
-    fn word(&mut self, wanted: &str) -> Result<Name, Fault> {
-        let Token { kind, at, .. } = self.peek();
-        let TokenKind::Word(text) = kind else {
-            return self.fail(wanted);
-        };
-        let name = Name {
-            text: text.clone(),
-            at: *at,
-        };
-        self.take();
-        Ok(name)
-    }
-
-    /// A name that is defined here.
-    fn name(&mut self, wanted: &str) -> Result<Name, Fault> {
-        let name = self.word(wanted)?;
-        if name.text.contains('.') {
-            return Err((name.at, format!("the name `{}` has a dot", name.text)));
-        }
-        match words::refuse(&name.text) {
-            Some(why) => Err((name.at, format!("`{}` {why}", name.text))),
-            None => Ok(name),
-        }
-    }
-
-    fn int(&mut self, wanted: &str) -> Result<i64, Fault> {
-        match self.peek().kind {
-            TokenKind::Int(value) => {
-                self.take();
-                Ok(value)
-            }
-            _ => self.fail(wanted),
-        }
-    }
-
-    /// A whole number that fits `T`.
-    fn small<T: TryFrom<i64>>(&mut self, wanted: &str) -> Result<T, Fault> {
-        let at = self.peek().at;
-        let value = self.int(wanted)?;
-        T::try_from(value).map_err(|_| (at, format!("{value} is out of range for {wanted}")))
-    }
-
     fn top(&mut self, file: &mut File) -> Result<(), Fault> {
         let doc = self.doc();
         let at = self.peek().at;

@@ -3,7 +3,14 @@
 
 use super::Error;
 use super::Fault;
-use super::syntax::{Definition, EnumValue, Field, File, Kind, Literal, Method, Name, Type};
+use super::syntax::{Definition, Field, File, Kind, Method, Type};
+
+mod leaves;
+mod lookup;
+mod names;
+
+use leaves::{constant, enumeration};
+use names::{Case, unique};
 
 /// Files that fit together.
 pub struct Program {
@@ -22,49 +29,6 @@ pub fn check(files: Vec<File>) -> Result<Program, Error> {
         })?;
     }
     Ok(program)
-}
-
-/// How a kind of name is written.
-#[derive(Clone, Copy)]
-enum Case {
-    /// `CamelCase`
-    Camel,
-    /// `snake_case`
-    Snake,
-    /// `UPPER_CASE`
-    Upper,
-}
-
-impl Case {
-    fn check(self, name: &Name) -> Result<(), Fault> {
-        let text = name.text.as_str();
-        let first = text.chars().next().unwrap_or('_');
-        let (fits, shown) = match self {
-            Case::Camel => (first.is_uppercase() && !text.contains('_'), "CamelCase"),
-            Case::Snake => (text == text.to_lowercase() && first != '_', "snake_case"),
-            Case::Upper => (text == text.to_uppercase() && first != '_', "UPPER_CASE"),
-        };
-        if fits {
-            Ok(())
-        } else {
-            Err((name.at, format!("`{text}` should be in {shown}")))
-        }
-    }
-}
-
-/// Fails at the first name that stands twice.
-fn unique<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(), Fault> {
-    let mut seen: Vec<&Name> = Vec::new();
-    for name in names {
-        if let Some(first) = seen.iter().find(|seen| seen.text == name.text) {
-            let text = &name.text;
-            let line = first.at.line;
-            let message = format!("{what} `{text}` is defined twice, first in line {line}");
-            return Err((name.at, message));
-        }
-        seen.push(name);
-    }
-    Ok(())
 }
 
 impl Program {
@@ -207,100 +171,4 @@ impl Program {
             }
         }
     }
-
-    /// The file and definition a name stands for.
-    fn find<'a>(
-        &'a self,
-        file: &'a File,
-        name: &Name,
-    ) -> Result<(&'a File, &'a Definition), Fault> {
-        let unknown = || (name.at, format!("there is no type `{}`", name.text));
-        let (home, short) = match name.text.split_once('.') {
-            None => (file, name.text.as_str()),
-            Some((stem, short)) => {
-                if !file.includes.iter().any(|include| include.text == stem) {
-                    return Err((name.at, format!("`{stem}` is not included")));
-                }
-                let home = self.files.iter().find(|other| other.stem == stem);
-                (home.ok_or_else(unknown)?, short)
-            }
-        };
-        let mut types = home
-            .definitions
-            .iter()
-            .filter(|definition| !matches!(definition.kind, Kind::Const(..) | Kind::Service(_)));
-        let found = types.find(|definition| definition.name.text == short);
-        Ok((home, found.ok_or_else(unknown)?))
-    }
-
-    /// What a name stands for.
-    fn target<'a>(&'a self, file: &'a File, kind: &Type) -> Option<&'a Kind> {
-        match kind {
-            Type::Named(name) => Some(&self.find(file, name).ok()?.1.kind),
-            _ => None,
-        }
-    }
-
-    /// Fails when `kind` holds a `whole` without a container between, so without end.
-    fn bare(
-        &self,
-        file: &File,
-        whole: &Name,
-        kind: &Type,
-        seen: &mut Vec<Name>,
-    ) -> Result<(), Fault> {
-        let Type::Named(name) = kind else {
-            return Ok(());
-        };
-        let (home, definition) = self.find(file, name)?;
-        if definition.name == *whole {
-            return Err((whole.at, format!("`{}` holds itself", whole.text)));
-        }
-        if seen.contains(&definition.name) {
-            return Ok(());
-        }
-        seen.push(definition.name.clone());
-        match &definition.kind {
-            Kind::Struct(fields) | Kind::Exception(fields) => fields
-                .iter()
-                .try_for_each(|field| self.bare(home, whole, &field.kind, seen)),
-            Kind::Typedef(kind) => self.bare(home, whole, kind, seen),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn constant(name: &Name, kind: &Type, value: &Literal) -> Result<(), Fault> {
-    let fits = match (kind, value) {
-        (Type::I8, Literal::Int(value)) => i8::try_from(*value).is_ok(),
-        (Type::I16, Literal::Int(value)) => i16::try_from(*value).is_ok(),
-        (Type::I32, Literal::Int(value)) => i32::try_from(*value).is_ok(),
-        (Type::I64, Literal::Int(_)) | (Type::Text, Literal::Text(_)) => true,
-        _ => false,
-    };
-    if fits {
-        Ok(())
-    } else {
-        let message = format!("the value of `{}` does not fit its type", name.text);
-        Err((name.at, message))
-    }
-}
-
-fn enumeration(name: &Name, values: &[EnumValue]) -> Result<(), Fault> {
-    unique("the value", values.iter().map(|value| &value.name))?;
-    if !values
-        .first()
-        .is_some_and(|first| first.name.text == "UNKNOWN" && first.value == 0)
-    {
-        let message = format!("the first value of `{}` must be UNKNOWN = 0", name.text);
-        return Err((name.at, message));
-    }
-    for (index, value) in values.iter().enumerate() {
-        Case::Upper.check(&value.name)?;
-        if let Some(other) = values[..index].iter().find(|o| o.value == value.value) {
-            let message = format!("{} is taken by `{}`", value.value, other.name.text);
-            return Err((value.name.at, message));
-        }
-    }
-    Ok(())
 }
