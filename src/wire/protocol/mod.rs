@@ -40,7 +40,7 @@ impl Default for Limits {
             message: 16_384_000,
             binary: 16_384_000,
             text: 1 << 20,
-            container: 1 << 20,
+            container: 1 << 18,
             depth: 32,
         }
     }
