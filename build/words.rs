@@ -5,11 +5,11 @@
 
 /// Words of the language itself.
 const KEYWORDS: &str = "namespace include cpp_include cpp_type php_namespace py_module \
-    perl_package ruby_namespace smalltalk_category smalltalk_prefix cocoa_prefix xsd_all \
-    xsd_optional xsd_nillable xsd_namespace xsd_attrs csharp_namespace delphi_namespace const \
+    perl_package ruby_namespace smalltalk_category smalltalk_prefix xsd_all \
+    xsd_optional xsd_nillable xsd_namespace xsd_attrs delphi_namespace const \
     typedef enum senum struct union exception service extends throws oneway async required \
     optional void bool byte i8 i16 i32 i64 double string binary slist uuid list set map true \
-    false reference";
+    false";
 
 /// Words that are taken in some language the Apache compiler writes.
 const RESERVED: &str = "BEGIN END __CLASS__ __DIR__ __FILE__ __FUNCTION__ __LINE__ __METHOD__ \

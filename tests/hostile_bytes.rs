@@ -14,9 +14,7 @@ use roundtable::wire::stubs::compute_node::{
 use roundtable::wire::stubs::coordinator::WatchReply;
 use roundtable::wire::stubs::types;
 use roundtable::wire::value::{Value, write_field};
-use thrift::protocol::{
-    TBinaryOutputProtocol, TMessageIdentifier, TMessageType, TOutputProtocol, TSerializable,
-};
+use thrift::protocol::{TBinaryOutputProtocol, TMessageIdentifier, TMessageType, TSerializable};
 use thrift::server::TProcessor;
 use thrift::{ProtocolErrorKind, TransportErrorKind};
 

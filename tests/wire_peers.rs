@@ -57,11 +57,14 @@ fn has_thriftpy2() -> bool {
     available(PYTHON, &["-c", "import thriftpy2"], "pip install thriftpy2")
 }
 
+/// Whether bytes are read as a certain struct.
+type Same = dyn Fn(&[u8]) -> bool;
+
 /// A struct, its bytes, and whether other bytes are read as the same struct.
 struct Case {
     name: &'static str,
     bytes: Vec<u8>,
-    same: Box<dyn Fn(&[u8]) -> bool>,
+    same: Box<Same>,
 }
 
 fn case<T: TSerializable + PartialEq + 'static>(name: &'static str, value: T) -> Case {
