@@ -22,7 +22,6 @@ fn main() {
 
 /// Writes the stubs of all files in `folder` to `$OUT_DIR/name`.
 fn generate(folder: &Path, name: &str) -> Result<(), String> {
-    println!("cargo:rerun-if-changed={}", folder.display());
     let mut sources = Vec::new();
     for path in idl_files(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
         println!("cargo:rerun-if-changed={}", path.display());
@@ -42,6 +41,8 @@ fn idl_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
+    // Only what is there may be watched: for a missing path cargo runs this every time.
+    println!("cargo:rerun-if-changed={}", folder.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

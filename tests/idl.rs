@@ -276,6 +276,22 @@ fn words_that_are_keywords_in_rust_alone_are_names() {
     assert!(code.contains("pub r#type: i32"), "{code}");
 }
 
+#[test]
+fn no_part_of_an_idl_makes_the_generator_panic() {
+    for path in idl_files() {
+        let text = fs::read_to_string(&path).unwrap();
+        for end in (0..text.len())
+            .filter(|&end| text.is_char_boundary(end))
+            .step_by(3)
+        {
+            let parts = [&text[..end], &text[end..]];
+            for part in parts {
+                let _ = stubgen::generate(&[("a.thrift".to_owned(), part.to_owned())]);
+            }
+        }
+    }
+}
+
 /// Every IDL of the repository.
 fn idl_files() -> Vec<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

@@ -9,6 +9,7 @@ use thrift::protocol::{
 use thrift::{ProtocolErrorKind, TransportErrorKind, new_protocol_error, new_transport_error};
 
 use super::Limits;
+use super::kinds::{kind_of, smallest};
 use crate::wire::value::invalid;
 
 /// Memory taken at once for bytes that are announced and not there yet.
@@ -272,39 +273,6 @@ impl<R: Read> TInputProtocol for BinaryInput<R> {
 
     fn min_serialized_size(&self, field_type: TType) -> usize {
         smallest(field_type)
-    }
-}
-
-/// The type with a code. The codes left out are of types no library sends.
-fn kind_of(code: u8) -> Option<TType> {
-    Some(match code {
-        0 => TType::Stop,
-        2 => TType::Bool,
-        3 => TType::I08,
-        4 => TType::Double,
-        6 => TType::I16,
-        8 => TType::I32,
-        10 => TType::I64,
-        11 => TType::String,
-        12 => TType::Struct,
-        13 => TType::Map,
-        14 => TType::Set,
-        15 => TType::List,
-        16 => TType::Uuid,
-        _ => return None,
-    })
-}
-
-/// The fewest bytes a value of a type takes.
-fn smallest(kind: TType) -> usize {
-    match kind {
-        TType::I16 => 2,
-        TType::I32 | TType::String => 4,
-        TType::List | TType::Set => 5,
-        TType::Map => 6,
-        TType::I64 | TType::Double => 8,
-        TType::Uuid => 16,
-        _ => 1,
     }
 }
 

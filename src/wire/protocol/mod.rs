@@ -12,6 +12,7 @@ use std::io::{BufWriter, Write};
 use thrift::protocol::TBinaryOutputProtocol;
 
 mod input;
+mod kinds;
 
 pub use input::BinaryInput;
 
