@@ -9,7 +9,7 @@ use std::io::{self, Sink};
 use roundtable::wire::protocol::{BinaryInput, Limits};
 use roundtable::wire::rpc::CallError;
 use roundtable::wire::stubs::compute_node::{
-    self as node, ComputeNodeClient, ComputeNodeHandler, ComputeNodeProcessor,
+    self as node, ComputeNodeClient, ComputeNodeProcessor,
 };
 use roundtable::wire::stubs::coordinator::WatchReply;
 use roundtable::wire::stubs::types;
@@ -21,6 +21,8 @@ use thrift::{ProtocolErrorKind, TransportErrorKind};
 #[allow(dead_code)] // other tests use other parts
 mod samples;
 
+use samples::dice::{Dice, mutate};
+
 /// Memory a reader may take whatever arrives: one step of a binary that was announced.
 const CONSTANT: u64 = (1 << 20) + 16 * 1024;
 
@@ -29,56 +31,13 @@ const CONSTANT: u64 = (1 << 20) + 16 * 1024;
 /// the old and the new for a moment.
 const FACTOR: u64 = 32;
 
-/// Answers everything with nothing.
-struct Nobody;
-
-type Answer<T> = Result<T, types::Fault>;
-
-impl ComputeNodeHandler for Nobody {
-    fn hello(&self, _: node::HelloRequest) -> Answer<node::HelloReply> {
-        Ok(node::HelloReply::default())
-    }
-
-    fn heartbeat(&self, _: node::HeartbeatRequest) -> Answer<node::HeartbeatReply> {
-        Ok(node::HeartbeatReply::default())
-    }
-
-    fn train(&self, _: node::TrainRequest) -> Answer<node::TrainReply> {
-        Err(types::Fault::default())
-    }
-
-    fn evaluate(&self, _: node::EvaluateRequest) -> Answer<node::EvaluateReply> {
-        Ok(node::EvaluateReply::default())
-    }
-
-    fn initialise(&self, _: node::InitialiseRequest) -> Answer<node::InitialiseReply> {
-        Ok(node::InitialiseReply::default())
-    }
-
-    fn cancel(&self, _: node::CancelRequest) -> Answer<node::CancelReply> {
-        Ok(node::CancelReply::default())
-    }
-
-    fn missing(&self, _: types::MissingRequest) -> Answer<types::MissingReply> {
-        Ok(types::MissingReply::default())
-    }
-
-    fn put_chunk(&self, _: types::Chunk) -> Answer<types::ChunkReply> {
-        Ok(types::ChunkReply::default())
-    }
-
-    fn get_chunk(&self, _: types::ChunkRequest) -> Answer<types::Chunk> {
-        Ok(types::Chunk::default())
-    }
-}
-
 fn nowhere() -> TBinaryOutputProtocol<Sink> {
     TBinaryOutputProtocol::new(io::sink(), true)
 }
 
 /// Serves one message; gives the largest memory held meanwhile beside the outcome.
 fn serve(bytes: &[u8]) -> (u64, thrift::Result<()>) {
-    let processor = ComputeNodeProcessor::new(Nobody);
+    let processor = ComputeNodeProcessor::new(samples::node::Node);
     let mut outcome = Ok(());
     let taken = allocation_counter::measure(|| {
         let mut input = BinaryInput::new(bytes, Limits::default());
@@ -128,64 +87,6 @@ fn answers() -> Vec<Vec<u8>> {
             write_field(output, 2, &1)
         }),
     ]
-}
-
-/// SplitMix64: enough for choosing bytes, and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-}
-
-/// Lengths and counts that break readers.
-const NUMBERS: [i32; 10] = [
-    i32::MAX,
-    i32::MIN,
-    -1,
-    0,
-    1,
-    255,
-    1 << 20,
-    (1 << 20) + 1,
-    16_384_000,
-    0x0c00_010c,
-];
-
-/// Changes `bytes` in one place.
-fn mutate(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
-    let at = dice.below(bytes.len());
-    match dice.below(8) {
-        0 if !bytes.is_empty() => bytes[at] ^= 1 << dice.below(8),
-        1 if !bytes.is_empty() => bytes[at] = dice.below(17) as u8,
-        2 if bytes.len() >= 4 => {
-            let at = dice.below(bytes.len() - 3);
-            let number = NUMBERS[dice.below(NUMBERS.len())];
-            bytes[at..at + 4].copy_from_slice(&number.to_be_bytes());
-        }
-        3 => bytes.truncate(at),
-        4 => bytes.insert(at, dice.next() as u8),
-        5 if !bytes.is_empty() => drop(bytes.remove(at)),
-        6 => {
-            bytes.truncate(at);
-            bytes.extend_from_slice(&other[dice.below(other.len())..]);
-        }
-        _ => {
-            let count = dice.below(16);
-            let noise: Vec<u8> = (0..count).map(|_| dice.next() as u8).collect();
-            let end = (at + dice.below(16)).min(bytes.len());
-            bytes.splice(at..end, noise);
-        }
-    }
 }
 
 fn number(name: &str, otherwise: u64) -> u64 {

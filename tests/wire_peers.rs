@@ -16,7 +16,7 @@ use thrift::server::TProcessor;
 
 use wire::protocol::{BUFFER, BinaryInput, Limits, output};
 use wire::rpc::CallError;
-use wire::stubs::compute_node::{self as node, ComputeNodeClient, ComputeNodeHandler};
+use wire::stubs::compute_node::{self as node, ComputeNodeClient};
 use wire::stubs::{coordinator as central, types};
 
 include!(concat!(env!("OUT_DIR"), "/probe.rs"));
@@ -261,56 +261,6 @@ fn thriftpy2_still_writes_the_golden_messages() {
     assert_eq!(lines.replace('\r', ""), include_str!("golden/messages.txt"));
 }
 
-/// A node that trains by giving the sample.
-struct Node;
-
-type Answer<T> = Result<T, types::Fault>;
-
-impl ComputeNodeHandler for Node {
-    fn hello(&self, _: node::HelloRequest) -> Answer<node::HelloReply> {
-        Err(samples::fault())
-    }
-
-    fn heartbeat(&self, _: node::HeartbeatRequest) -> Answer<node::HeartbeatReply> {
-        Ok(node::HeartbeatReply {
-            incarnation: 42,
-            ..node::HeartbeatReply::default()
-        })
-    }
-
-    fn train(&self, request: node::TrainRequest) -> Answer<node::TrainReply> {
-        if request.round < 0 {
-            return Err(samples::fault());
-        }
-        assert_eq!(request, samples::train_request());
-        Ok(samples::train_reply())
-    }
-
-    fn evaluate(&self, _: node::EvaluateRequest) -> Answer<node::EvaluateReply> {
-        Err(samples::fault())
-    }
-
-    fn initialise(&self, _: node::InitialiseRequest) -> Answer<node::InitialiseReply> {
-        Err(samples::fault())
-    }
-
-    fn cancel(&self, _: node::CancelRequest) -> Answer<node::CancelReply> {
-        Err(samples::fault())
-    }
-
-    fn missing(&self, _: types::MissingRequest) -> Answer<types::MissingReply> {
-        Err(samples::fault())
-    }
-
-    fn put_chunk(&self, _: types::Chunk) -> Answer<types::ChunkReply> {
-        Err(samples::fault())
-    }
-
-    fn get_chunk(&self, _: types::ChunkRequest) -> Answer<types::Chunk> {
-        Err(samples::fault())
-    }
-}
-
 type SocketInput = BinaryInput<BufReader<TcpStream>>;
 type SocketOutput = TBinaryOutputProtocol<std::io::BufWriter<TcpStream>>;
 
@@ -330,7 +280,7 @@ fn a_thriftpy2_client_calls_our_node() {
     let port = listener.local_addr().unwrap().port().to_string();
     let server = std::thread::spawn(move || {
         let (mut input, mut output) = ends(listener.accept().unwrap().0);
-        let processor = node::ComputeNodeProcessor::new(Node);
+        let processor = node::ComputeNodeProcessor::new(samples::node::Node);
         let mut served = 0;
         while processor.process(&mut input, &mut output).is_ok() {
             served += 1;

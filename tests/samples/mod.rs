@@ -1,10 +1,13 @@
 //! One filled message of every method, for tests on the wire.
 
+pub mod dice;
+pub mod node;
+
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use roundtable::wire::protocol::{BinaryInput, Limits};
-use roundtable::wire::stubs::{compute_node as node, coordinator as central, types};
+use roundtable::wire::stubs::{compute_node, coordinator as central, types};
 use roundtable::wire::value::write_struct;
 use thrift::protocol::{TBinaryOutputProtocol, TMessageIdentifier, TMessageType, TOutputProtocol};
 
@@ -71,18 +74,18 @@ pub fn shards() -> Vec<types::ShardRef> {
     vec![shard, types::ShardRef::default()]
 }
 
-pub fn training() -> node::Training {
-    node::Training {
+pub fn training() -> compute_node::Training {
+    compute_node::Training {
         epochs: Some(15),
         learning_rate: 1e-4,
         objective: Some(text("cross-entropy:sum")),
         plateau: Some(f64::INFINITY),
-        ..node::Training::default()
+        ..compute_node::Training::default()
     }
 }
 
-pub fn train_request() -> node::TrainRequest {
-    node::TrainRequest {
+pub fn train_request() -> compute_node::TrainRequest {
+    compute_node::TrainRequest {
         run: text("run-7"),
         round: 25,
         attempt: 9_007_199_254_740_993,
@@ -99,8 +102,8 @@ pub fn train_request() -> node::TrainRequest {
     }
 }
 
-pub fn train_reply() -> node::TrainReply {
-    node::TrainReply {
+pub fn train_reply() -> compute_node::TrainReply {
+    compute_node::TrainReply {
         update: payload(),
         rows: 1500,
         loss: 0.337,
@@ -223,24 +226,24 @@ pub fn no_input() -> NoInput {
 
 /// A call of every method of `ComputeNode`.
 pub fn node_calls() -> Vec<Vec<u8>> {
-    type Client = node::ComputeNodeClient<NoInput, Memory>;
+    type Client = compute_node::ComputeNodeClient<NoInput, Memory>;
     let all = train_request();
-    let evaluate = node::EvaluateRequest {
+    let evaluate = compute_node::EvaluateRequest {
         layout: all.layout.clone(),
         parameters: all.parameters.clone(),
         shards: all.shards.clone(),
-        ..node::EvaluateRequest::default()
+        ..compute_node::EvaluateRequest::default()
     };
     let call = |send: &dyn Fn(&mut Client)| {
         let mut client = Client::new(no_input(), memory());
         send(&mut client);
         client.channel().output().transport.clone()
     };
-    let cancel = node::CancelRequest {
+    let cancel = compute_node::CancelRequest {
         attempt: 3,
         reason: Some(text("late")),
     };
-    let initialise = node::InitialiseRequest {
+    let initialise = compute_node::InitialiseRequest {
         model: text("cnn"),
         seed: 7,
     };
@@ -253,8 +256,8 @@ pub fn node_calls() -> Vec<Vec<u8>> {
         size: 524_288,
     };
     vec![
-        call(&|client| drop(client.send_hello(&node::HelloRequest { hello: hello() }))),
-        call(&|client| drop(client.send_heartbeat(&node::HeartbeatRequest {}))),
+        call(&|client| drop(client.send_hello(&compute_node::HelloRequest { hello: hello() }))),
+        call(&|client| drop(client.send_heartbeat(&compute_node::HeartbeatRequest {}))),
         call(&|client| drop(client.send_train(&all))),
         call(&|client| drop(client.send_evaluate(&evaluate))),
         call(&|client| drop(client.send_initialise(&initialise))),
