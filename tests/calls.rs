@@ -189,6 +189,11 @@ fn oneway_calls_are_never_answered() {
     // The same as a call that awaits an answer: the IDL decides.
     requests[3] = 1;
     assert_eq!(serve(&requests, &Arc::default()).0.len(), 0);
+    // And a call that says it awaits none gets none.
+    let mut unheard = sent(|client| drop(client.send_loop(&Nothing {})));
+    unheard[3] = 4;
+    let (answers, served, _) = serve(&unheard, &Arc::default());
+    assert_eq!((answers.len(), served), (0, 1));
     // The argument's id: required, and now unknown.
     let length = requests.len();
     requests[length - 3] = 9;
@@ -243,6 +248,24 @@ fn enums_keep_values_they_do_not_know() {
     assert_eq!(format!("{:?} {}", DType::F32, FaultCode::BUSY), "F32 BUSY");
     assert_eq!(DType::default(), DType::UNKNOWN);
     assert_eq!(DType::ALL.len(), 3);
+}
+
+#[test]
+fn binaries_are_shown_in_brief() {
+    let maybe = Maybe {
+        data: Some((0..200).collect()),
+        blobs: Some(vec![Default::default(), b"a".as_slice().into()]),
+        ..Maybe::default()
+    };
+    let shown = format!("{maybe:?}");
+    assert!(
+        shown.contains("data: Some(200 bytes: 0001020304050607…)"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("blobs: Some([0 bytes, 1 bytes: 61])"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -23,6 +23,8 @@ fn idl_files() -> Vec<PathBuf> {
 fn the_apache_compiler_reads_every_idl() {
     if Command::new("thrift").arg("-version").output().is_err() {
         println!("SKIPPED: no Apache compiler; `apt-get install thrift-compiler` installs it");
+        let required = env::var("ROUNDTABLE_PEERS").is_ok_and(|value| value == "required");
+        assert!(!required, "the compiler is required");
         return;
     }
     let out = tempfile::tempdir().unwrap();

@@ -9,6 +9,7 @@ use super::check::Program;
 use super::syntax::{Definition, File, Kind, Literal};
 use super::words::rust;
 
+mod debug;
 mod doc;
 mod enums;
 mod services;

@@ -3,18 +3,23 @@
 use super::super::syntax::{Definition, Field};
 use super::super::words::rust;
 use super::types::rust_type;
-use super::{doc, put};
+use super::{debug, doc, put};
 
 /// The struct, how it is read and how it is written.
 pub fn put_struct(out: &mut String, definition: &Definition, fields: &[Field]) {
     let name = &definition.name.text;
     doc::put_doc(out, 4, &definition.doc, &format!("Struct `{name}`."));
-    put!(out, "    #[derive(Clone, Debug, Default, PartialEq)]");
+    let by_hand = debug::has_binary(fields);
+    let derived = if by_hand { "" } else { "Debug, " };
+    put!(out, "    #[derive(Clone, {derived}Default, PartialEq)]");
     put!(out, "    pub struct {name} {{");
     for field in fields {
         put_field(out, field);
     }
     put!(out, "    }}\n");
+    if by_hand {
+        debug::put_debug(out, name, fields);
+    }
     put!(
         out,
         "    impl ::thrift::protocol::TSerializable for {name} {{"
