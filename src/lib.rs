@@ -1,4 +1,8 @@
 //! Roundtable: federated learning in three small programs that speak Thrift.
 
 pub mod clock;
+pub mod math;
+pub mod ml;
 pub mod net;
+pub mod seed;
+pub mod spec;
