@@ -223,11 +223,11 @@ mod tests {
         assert_eq!(items, FIXED_ORDER);
     }
 
-    const FIXED_BITS: [u64; 2] = [0, 0];
-    const FIXED_UNIFORM: f64 = 0.0;
-    const FIXED_BELOW: u64 = 0;
-    const FIXED_NORMAL: u64 = 0;
-    const FIXED_ORDER: [i32; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
+    const FIXED_BITS: [u64; 2] = [2_867_947_024_363_001_630, 18_127_790_166_878_451_582];
+    const FIXED_UNIFORM: f64 = 0.935_444_312_115_011_1;
+    const FIXED_BELOW: u64 = 778;
+    const FIXED_NORMAL: u64 = 13_827_048_588_882_813_330;
+    const FIXED_ORDER: [i32; 8] = [7, 5, 1, 6, 3, 2, 0, 4];
 
     #[test]
     fn numbers_are_spread_as_they_should_be() {

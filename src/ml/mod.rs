@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod model;
 pub mod objective;
 pub mod parameters;
+pub mod partition;
 
 pub mod real;
 pub mod training;

@@ -93,6 +93,6 @@ mod tests {
             generator.uniform(-0.01, 0.01),
             generator.uniform(-0.01, 0.01),
         ];
-        assert_eq!(first, [-0.0016595599059485195, 0.004406489868843162]);
+        assert_eq!(first, [-0.0016595599059485207, 0.004406489868843162]);
     }
 }
