@@ -1,5 +1,11 @@
 //! Roundtable: federated learning in three small programs that speak Thrift.
 
 pub mod clock;
+pub mod cluster;
+pub mod fed;
+pub mod math;
+pub mod ml;
 pub mod net;
+pub mod seed;
+pub mod spec;
 pub mod wire;

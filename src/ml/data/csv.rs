@@ -1,0 +1,455 @@
+//! Rows from comma-separated text, each value checked at its place.
+
+use std::collections::BTreeSet;
+
+use csv::{ByteRecord, ReaderBuilder, Trim};
+use ndarray::Array2;
+
+use super::{DataError, Dataset, MAX_CLASSES, MAX_FEATURES};
+
+/// How a text is to be read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Format {
+    /// Whether the first line holds names. Unless said, it does when none of its fields is a number.
+    pub header: Option<bool>,
+    /// Which field is the class.
+    pub label: Label,
+    /// What features are divided by.
+    pub scale: f32,
+}
+
+/// Which field of a row is its class.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Label {
+    Last,
+    /// Counted from 1.
+    Position(usize),
+    /// As the header has it.
+    Named(String),
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Format {
+            header: None,
+            label: Label::Last,
+            scale: 1.0,
+        }
+    }
+}
+
+/// What a text holds.
+#[derive(Debug)]
+pub(super) struct Table {
+    path: String,
+    width: usize,
+    features: Vec<f32>,
+    labels: Labels,
+}
+
+/// Classes as they are written: all numbers, or all names.
+#[derive(Debug)]
+enum Labels {
+    Numbers(Vec<u32>),
+    Names(Vec<String>),
+}
+
+/// Reads a text. `path` is for errors.
+pub(super) fn read(path: &str, text: &[u8], format: &Format) -> Result<Table, DataError> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(Trim::All)
+        .from_reader(text);
+    let mut record = ByteRecord::new();
+    let mut next = |record: &mut ByteRecord| {
+        reader
+            .read_byte_record(record)
+            .map_err(|error| DataError::file(path, error))
+    };
+    let mut more = next(&mut record)?;
+    let named = matches!(format.label, Label::Named(_));
+    let header = more && format.header.unwrap_or(named || is_header(&record));
+    let fields = record.len();
+    let label = label_position(path, format, header.then_some(&record), fields, more)?;
+    if header {
+        more = next(&mut record)?;
+    }
+    if !more {
+        return Err(DataError::file(path, "no rows"));
+    }
+    let labels = match number(record.get(label).unwrap_or_default()) {
+        Some(_) => Labels::Numbers(Vec::new()),
+        None => Labels::Names(Vec::new()),
+    };
+    let mut table = Table {
+        path: path.to_owned(),
+        width: fields - 1,
+        features: Vec::new(),
+        labels,
+    };
+    while more {
+        let place = |fault: Fault| fault.at(path, line(text, &record));
+        table.push(&record, label, format.scale).map_err(place)?;
+        more = next(&mut record)?;
+    }
+    Ok(table)
+}
+
+fn is_header(record: &ByteRecord) -> bool {
+    record.iter().all(|field| number(field).is_none())
+}
+
+/// Where the class is among the fields of a row, from 0.
+fn label_position(
+    path: &str,
+    format: &Format,
+    header: Option<&ByteRecord>,
+    fields: usize,
+    any: bool,
+) -> Result<usize, DataError> {
+    if !any {
+        return Err(DataError::file(path, "it is empty"));
+    }
+    if !(2..=MAX_FEATURES + 1).contains(&fields) {
+        let reason =
+            format!("it has {fields} columns; a row has 1 to {MAX_FEATURES} features and a class");
+        return Err(DataError::file(path, reason));
+    }
+    match (&format.label, header) {
+        (Label::Last, _) => Ok(fields - 1),
+        (Label::Position(position), _) if (1..=fields).contains(position) => Ok(position - 1),
+        (Label::Position(position), _) => Err(DataError::file(
+            path,
+            format!("there is no column {position}; there are {fields}"),
+        )),
+        (Label::Named(name), Some(header)) => {
+            let found = header.iter().position(|field| field == name.as_bytes());
+            found.ok_or_else(|| DataError::file(path, format!("there is no column `{name}`")))
+        }
+        (Label::Named(name), None) => Err(DataError::file(
+            path,
+            format!("column `{name}` cannot be found without a header"),
+        )),
+    }
+}
+
+fn number(field: &[u8]) -> Option<f64> {
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
+impl Table {
+    fn push(&mut self, record: &ByteRecord, label: usize, scale: f32) -> Result<(), Fault> {
+        if record.len() != self.width + 1 {
+            let (found, expected) = (record.len(), self.width + 1);
+            let reason = format!("{found} fields, but the first row has {expected}");
+            return Err(Fault { cell: None, reason });
+        }
+        for (column, field) in record.iter().enumerate() {
+            let done = if column == label {
+                self.labels.push(field)
+            } else {
+                feature(field, scale).map(|value| self.features.push(value))
+            };
+            done.map_err(|reason| {
+                let value = String::from_utf8_lossy(&field[..field.len().min(40)]).into_owned();
+                Fault {
+                    cell: Some((column + 1, value)),
+                    reason,
+                }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a row.
+struct Fault {
+    /// Number of the field from 1, and its value; none for the row as a whole.
+    cell: Option<(usize, String)>,
+    reason: String,
+}
+
+impl Fault {
+    fn at(self, path: &str, line: u64) -> DataError {
+        let (path, reason) = (path.to_owned(), self.reason);
+        match self.cell {
+            None => DataError::Line { path, line, reason },
+            Some((column, value)) => DataError::Cell {
+                path,
+                line,
+                column,
+                value,
+                reason,
+            },
+        }
+    }
+}
+
+/// Number of the line, from 1, on which a record starts. The reader's own position is where the
+/// record before it ended, and blank lines may lie between.
+fn line(text: &[u8], record: &ByteRecord) -> u64 {
+    let end = record
+        .position()
+        .map_or(0, |position| position.byte() as usize)
+        .min(text.len());
+    let blank = text[end..]
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+        .count();
+    1 + text[..end + blank]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count() as u64
+}
+
+fn feature(field: &[u8], scale: f32) -> Result<f32, String> {
+    let text = std::str::from_utf8(field).unwrap_or_default();
+    let value: f32 = text.parse().map_err(|_| "is not a number".to_owned())?;
+    let scaled = value / scale;
+    if scaled.is_finite() {
+        Ok(scaled)
+    } else {
+        Err("is not a finite number".to_owned())
+    }
+}
+
+impl Labels {
+    fn push(&mut self, field: &[u8]) -> Result<(), String> {
+        match self {
+            Labels::Names(names) => {
+                let name = std::str::from_utf8(field).map_err(|_| "is not UTF-8".to_owned())?;
+                if name.is_empty() {
+                    return Err("is no class: it is empty".to_owned());
+                }
+                names.push(name.to_owned());
+            }
+            Labels::Numbers(numbers) => {
+                let number =
+                    number(field).ok_or("is not a number, as the classes before it are")?;
+                if number.fract() != 0.0 || !(0.0..MAX_CLASSES as f64).contains(&number) {
+                    let most = MAX_CLASSES - 1;
+                    return Err(format!(
+                        "is no class: classes are names or whole numbers from 0 to {most}"
+                    ));
+                }
+                numbers.push(number as u32);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The data sets of several texts, with the same classes for all: names count in sorted order,
+/// numbers up to the largest.
+pub(super) fn assemble(tables: Vec<Table>) -> Result<Vec<Dataset>, DataError> {
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let mut largest = 0;
+    for table in &tables {
+        table.check_like(&tables[0])?;
+        match &table.labels {
+            Labels::Names(labels) => names.extend(labels.iter().map(String::as_str)),
+            Labels::Numbers(labels) => {
+                largest = labels.iter().fold(largest, |most, label| most.max(*label))
+            }
+        }
+    }
+    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    let classes = if names.is_empty() {
+        largest as usize + 1
+    } else {
+        names.len()
+    };
+    tables
+        .into_iter()
+        .map(|table| table.into_dataset(&names, classes))
+        .collect()
+}
+
+impl Table {
+    /// Whether this can be put together with another.
+    fn check_like(&self, first: &Table) -> Result<(), DataError> {
+        if self.width != first.width {
+            let reason = format!(
+                "{} features, but {} has {}",
+                self.width, first.path, first.width
+            );
+            return Err(DataError::file(&self.path, reason));
+        }
+        match (&self.labels, &first.labels) {
+            (Labels::Names(_), Labels::Names(_)) | (Labels::Numbers(_), Labels::Numbers(_)) => {
+                Ok(())
+            }
+            _ => {
+                let reason = format!(
+                    "either its classes or those of {} are numbers, not both",
+                    first.path
+                );
+                Err(DataError::file(&self.path, reason))
+            }
+        }
+    }
+
+    fn into_dataset(self, names: &[String], classes: usize) -> Result<Dataset, DataError> {
+        let labels = match self.labels {
+            Labels::Numbers(labels) => labels,
+            Labels::Names(labels) => {
+                let place =
+                    |label: &String| names.binary_search(label).unwrap_or(names.len()) as u32;
+                labels.iter().map(place).collect()
+            }
+        };
+        let features = Array2::from_shape_vec((labels.len(), self.width), self.features)
+            .map_err(|error| DataError::file(&self.path, error))?;
+        Dataset::new(features, labels, classes).map_err(|error| DataError::file(&self.path, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(text: &str, format: &Format) -> Result<Dataset, String> {
+        read("a.csv", text.as_bytes(), format)
+            .and_then(|table| assemble(vec![table]))
+            .map(|mut all| all.swap_remove(0))
+            .map_err(|error| error.to_string())
+    }
+
+    fn error(text: &str) -> String {
+        data(text, &Format::default()).unwrap_err()
+    }
+
+    #[test]
+    fn plain_rows() {
+        let data = data("1,2,0\n\n 3 , -4e-1,2\r\n", &Format::default()).unwrap();
+        assert_eq!(
+            (data.row(0), data.row(1)),
+            (&[1.0, 2.0][..], &[3.0, -0.4][..])
+        );
+        assert_eq!((data.labels(), data.classes()), (&[0, 2][..], 3));
+    }
+
+    #[test]
+    fn headers_are_seen_or_said() {
+        let auto = data("a,b,class\n1,2,0\n", &Format::default()).unwrap();
+        assert_eq!(auto.rows(), 1);
+        let said = Format {
+            header: Some(true),
+            ..Format::default()
+        };
+        assert_eq!(data("1,2,3\n1,2,0\n", &said).unwrap().rows(), 1);
+        let none = Format {
+            header: Some(false),
+            ..Format::default()
+        };
+        let wrong = data("a,b,class\n1,2,0\n", &none).unwrap_err();
+        assert_eq!(wrong, "a.csv:1:1: \"a\" is not a number");
+    }
+
+    #[test]
+    fn the_class_may_be_anywhere() {
+        let label = |label| Format {
+            label,
+            ..Format::default()
+        };
+        let first = data("1,20,30\n0,40,50", &label(Label::Position(1))).unwrap();
+        assert_eq!(
+            (first.labels(), first.row(1)),
+            (&[1, 0][..], &[40.0, 50.0][..])
+        );
+        let named = data(
+            "a,kind,b\n1,y,2\n3,x,4",
+            &label(Label::Named("kind".into())),
+        )
+        .unwrap();
+        assert_eq!(
+            (named.labels(), named.row(1)),
+            (&[1, 0][..], &[3.0, 4.0][..])
+        );
+        let error = |text, format| data(text, &format).unwrap_err();
+        assert_eq!(
+            error("1,2", label(Label::Position(3))),
+            "a.csv: there is no column 3; there are 2"
+        );
+        assert_eq!(
+            error("a,b\n1,2", label(Label::Named("c".into()))),
+            "a.csv: there is no column `c`"
+        );
+    }
+
+    #[test]
+    fn names_become_classes_in_sorted_order() {
+        let data = data("1,pear\n2,apple\n3,10\n4,pear", &Format::default()).unwrap();
+        assert_eq!((data.labels(), data.classes()), (&[2, 1, 0, 2][..], 3));
+    }
+
+    #[test]
+    fn features_are_divided() {
+        let format = Format {
+            scale: 16.0,
+            ..Format::default()
+        };
+        assert_eq!(data("8,4,0", &format).unwrap().row(0), [0.5, 0.25]);
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        assert_eq!(error("1,2,0\n1,x1,0"), "a.csv:2:2: \"x1\" is not a number");
+        assert_eq!(error("1,2,0\n1,,0"), "a.csv:2:2: \"\" is not a number");
+        assert_eq!(
+            error("1,nan,0"),
+            "a.csv:1:2: \"nan\" is not a finite number"
+        );
+        assert_eq!(
+            error("1,1e99,0"),
+            "a.csv:1:2: \"1e99\" is not a finite number"
+        );
+        assert_eq!(
+            error("1,2,0\n\n1,2,3,4"),
+            "a.csv:3: 4 fields, but the first row has 3"
+        );
+        assert_eq!(
+            error("1,2,0\r\n\r\n1,2\r\n"),
+            "a.csv:3: 2 fields, but the first row has 3"
+        );
+        assert_eq!(
+            error("\u{feff}1,2,0\n1,y,0"),
+            "a.csv:2:2: \"y\" is not a number"
+        );
+        assert_eq!(
+            error("1,2,0\n\"1\n\",z,0\n"),
+            "a.csv:2:2: \"z\" is not a number"
+        );
+        assert_eq!(error(""), "a.csv: it is empty");
+        assert_eq!(error("a,b\n"), "a.csv: no rows");
+        assert!(error("1\n2").starts_with("a.csv: it has 1 columns"));
+        for label in ["-1", "2.5", "70000", "inf", "NaN", "1e300"] {
+            let text = format!("1,2,0\n3,4,{label}");
+            let start = format!("a.csv:2:3: {label:?} is no class");
+            assert!(error(&text).starts_with(&start), "{}", error(&text));
+        }
+        let mixed = "a.csv:2:3: \"A\" is not a number, as the classes before it are";
+        assert_eq!(error("1,2,0\n3,4,A"), mixed);
+        assert_eq!(error("1,A\n2,"), "a.csv:2:2: \"\" is no class: it is empty");
+        let bytes = read("a.csv", b"1,2,0\n\xff\xfe,2,0", &Format::default()).unwrap_err();
+        assert!(bytes.to_string().starts_with("a.csv:2:1: "));
+    }
+
+    #[test]
+    fn texts_must_go_together() {
+        let table =
+            |path, text: &'static str| read(path, text.as_bytes(), &Format::default()).unwrap();
+        let together = |second| assemble(vec![table("a", "1,2,7"), table("b", second)]);
+        assert_eq!(together("1,2,3").unwrap()[1].classes(), 8);
+        let error = together("1,2").unwrap_err().to_string();
+        assert_eq!(error, "b: 1 features, but a has 2");
+        assert!(
+            together("1,2,x")
+                .unwrap_err()
+                .to_string()
+                .starts_with("b: either")
+        );
+    }
+}

@@ -1,0 +1,268 @@
+//! Rows of features with the class of each.
+
+use std::fmt;
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+/// Most rows of a data set.
+pub const MAX_ROWS: usize = 1 << 31;
+/// Most features of a row.
+pub const MAX_FEATURES: usize = 1 << 20;
+/// Most classes.
+pub const MAX_CLASSES: usize = 1 << 16;
+
+/// Rows of finite features, each with a class. Has at least one row and one feature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Rows x features, row-major without gaps.
+    features: Array2<f32>,
+    labels: Vec<u32>,
+    classes: usize,
+}
+
+impl Dataset {
+    /// A data set of `features` (rows x features) and the class of each row.
+    ///
+    /// # Errors
+    /// When there are no rows or features, or too many; a feature is not finite; or a label is not
+    /// below `classes`.
+    pub fn new(
+        features: Array2<f32>,
+        labels: Vec<u32>,
+        classes: usize,
+    ) -> Result<Self, DatasetError> {
+        let (rows, width) = features.dim();
+        if rows == 0 || rows > MAX_ROWS || width == 0 || width > MAX_FEATURES {
+            return Err(DatasetError::Size { rows, width });
+        }
+        if labels.len() != rows {
+            return Err(DatasetError::Labels {
+                rows,
+                labels: labels.len(),
+            });
+        }
+        if classes == 0 || classes > MAX_CLASSES {
+            return Err(DatasetError::Classes(classes));
+        }
+        if let Some(row) = labels.iter().position(|label| *label as usize >= classes) {
+            return Err(DatasetError::Label {
+                row,
+                label: labels[row],
+                classes,
+            });
+        }
+        let features = features.as_standard_layout().into_owned();
+        if let Some(place) = features.iter().position(|value| !value.is_finite()) {
+            let (row, column) = (place / width, place % width);
+            let value = features[[row, column]];
+            return Err(DatasetError::NotFinite { row, column, value });
+        }
+        Ok(Dataset {
+            features,
+            labels,
+            classes,
+        })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Features of a row.
+    pub fn width(&self) -> usize {
+        self.features.ncols()
+    }
+
+    /// Number of classes; every label is below it.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Features (rows x features), row-major without gaps.
+    pub fn features(&self) -> ArrayView2<'_, f32> {
+        self.features.view()
+    }
+
+    /// Class of each row.
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// Features of one row.
+    ///
+    /// # Panics
+    /// When there are not so many rows.
+    #[inline]
+    pub fn row(&self, row: usize) -> &[f32] {
+        let width = self.features.ncols();
+        let values = self.features.as_slice().unwrap_or(&[]);
+        &values[row * width..(row + 1) * width]
+    }
+
+    /// These rows, in this order; none when there are none to choose.
+    ///
+    /// # Panics
+    /// When there are not so many rows.
+    pub fn select(&self, rows: &[u32]) -> Option<Dataset> {
+        if rows.is_empty() {
+            return None;
+        }
+        let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
+        Some(Dataset {
+            features: self.features.select(Axis(0), &rows),
+            labels: rows.iter().map(|row| self.labels[*row]).collect(),
+            classes: self.classes,
+        })
+    }
+
+    /// The rows of all parts, in order, with the most classes of any.
+    ///
+    /// # Errors
+    /// When there are no parts, or they differ in features, or are too large together.
+    pub fn concatenate(parts: &[&Dataset]) -> Result<Dataset, DatasetError> {
+        let views: Vec<_> = parts.iter().map(|part| part.features()).collect();
+        let rows = parts.iter().map(|part| part.rows()).sum();
+        let width = parts.first().map_or(0, |part| part.width());
+        let features = ndarray::concatenate(Axis(0), &views)
+            .map_err(|_| DatasetError::Size { rows, width })?;
+        let labels = parts
+            .iter()
+            .flat_map(|part| part.labels.iter().copied())
+            .collect();
+        let classes = parts.iter().map(|part| part.classes).max().unwrap_or(0);
+        Dataset::new(features, labels, classes)
+    }
+
+    /// The same rows, with room for more classes.
+    #[must_use]
+    pub fn with_classes(mut self, classes: usize) -> Dataset {
+        self.classes = self.classes.max(classes);
+        self
+    }
+}
+
+/// Why features and labels make no data set. Rows and columns count from 0.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DatasetError {
+    /// There are no rows or features, or too many.
+    Size {
+        /// Rows there are.
+        rows: usize,
+        /// Features there are.
+        width: usize,
+    },
+    /// There are not as many labels as rows.
+    Labels {
+        /// Rows there are.
+        rows: usize,
+        /// Labels there are.
+        labels: usize,
+    },
+    /// So many classes are not allowed.
+    Classes(usize),
+    /// A label is not below the number of classes.
+    Label {
+        /// Its row.
+        row: usize,
+        /// What it is.
+        label: u32,
+        /// The number of classes.
+        classes: usize,
+    },
+    /// A feature is infinite or NaN.
+    NotFinite {
+        /// Its row.
+        row: usize,
+        /// Its column.
+        column: usize,
+        /// What it is.
+        value: f32,
+    },
+}
+
+impl fmt::Display for DatasetError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DatasetError::Size { rows, width } => write!(
+                formatter,
+                "{rows} rows of {width} features: a data set has 1 to {MAX_ROWS} rows of 1 to \
+                 {MAX_FEATURES} features"
+            ),
+            DatasetError::Labels { rows, labels } => {
+                write!(formatter, "{rows} rows have {labels} labels")
+            }
+            DatasetError::Classes(classes) => {
+                write!(
+                    formatter,
+                    "a data set has 1 to {MAX_CLASSES} classes, not {classes}"
+                )
+            }
+            DatasetError::Label {
+                row,
+                label,
+                classes,
+            } => {
+                write!(
+                    formatter,
+                    "row {row} has label {label}, which is not below {classes}"
+                )
+            }
+            DatasetError::NotFinite { row, column, value } => {
+                write!(formatter, "row {row} has {value} in column {column}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for DatasetError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn rows_are_chosen_and_joined() {
+        let data = Dataset::new(array![[1., 2.], [3., 4.], [5., 6.]], vec![0, 1, 2], 3).unwrap();
+        assert_eq!(data.row(1), [3.0, 4.0]);
+        let chosen = data.select(&[2, 0]).unwrap();
+        assert_eq!(
+            (chosen.labels(), chosen.row(0)),
+            (&[2, 0][..], &[5.0, 6.0][..])
+        );
+        assert_eq!(data.select(&[]), None);
+        let joined = Dataset::concatenate(&[&chosen, &data.select(&[1]).unwrap()]).unwrap();
+        assert_eq!(
+            (joined.rows(), joined.classes(), joined.row(2)),
+            (3, 3, &[3.0, 4.0][..])
+        );
+        assert!(Dataset::concatenate(&[]).is_err());
+    }
+
+    #[test]
+    fn columns_may_lie_first_in_memory() {
+        let data = Dataset::new(array![[1., 2.], [3., 4.]].reversed_axes(), vec![0, 0], 1).unwrap();
+        assert_eq!(data.row(0), [1.0, 3.0]);
+    }
+
+    #[test]
+    fn impossible_data_are_refused() {
+        let error = |features, labels, classes| {
+            Dataset::new(features, labels, classes)
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(error(Array2::zeros((0, 2)), vec![], 1).starts_with("0 rows of 2 features"));
+        assert!(error(Array2::zeros((2, 0)), vec![0, 0], 1).starts_with("2 rows of 0 features"));
+        assert_eq!(
+            error(Array2::zeros((2, 1)), vec![0], 1),
+            "2 rows have 1 labels"
+        );
+        assert!(error(Array2::zeros((1, 1)), vec![0], 0).contains("not 0"));
+        let text = "row 1 has label 2, which is not below 2";
+        assert_eq!(error(Array2::zeros((2, 1)), vec![0, 2], 2), text);
+        let text = "row 0 has NaN in column 1";
+        assert_eq!(error(array![[0., f32::NAN]], vec![0], 1), text);
+    }
+}

@@ -1,0 +1,91 @@
+//! Data sets, where they come from, and how they are read.
+//!
+//! To add a kind of data, write a file beside this one and add its row to [`DATA`]. Whatever comes
+//! from outside is checked here, once, with its file, line, column and value in the error.
+
+mod blob;
+mod builtin;
+mod csv;
+mod dataset;
+mod error;
+mod path;
+mod root;
+mod source;
+mod synthetic;
+
+use std::sync::Arc;
+
+use crate::seed::Seed;
+use crate::spec::Table;
+
+pub use blob::{decode, encode};
+pub use dataset::{Dataset, DatasetError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS};
+pub use error::DataError;
+pub use root::Root;
+pub use source::{Request, Source};
+
+/// A kind of data with its options, not yet opened.
+pub trait Origin: Send + Sync {
+    /// Reads or prepares the rows. `root` bounds what files may be read; `seed` makes rows that are
+    /// made.
+    ///
+    /// # Errors
+    /// When something cannot be read, or is not as it should be.
+    fn open(&self, root: &Root, seed: Seed) -> Result<Opened, DataError>;
+}
+
+/// Rows as they come from an [`Origin`].
+pub enum Opened {
+    /// Rows that are still to be cut into shards.
+    Pool(Box<dyn Pool>),
+    /// Data that bring their own shards, and perhaps rows for evaluation.
+    Parts {
+        /// Name and rows of each shard.
+        shards: Vec<(String, Arc<Dataset>)>,
+        /// Rows for evaluation.
+        held_out: Option<Dataset>,
+    },
+}
+
+/// Rows that can be had by their number.
+pub trait Pool: Send + Sync {
+    /// Number of rows; at least 1.
+    fn rows(&self) -> usize;
+    /// Features of a row.
+    fn features(&self) -> usize;
+    /// Number of classes.
+    fn classes(&self) -> usize;
+    /// Class of a row.
+    fn label(&self, row: u32) -> u32;
+    /// These rows, in this order; none when there are none to choose.
+    fn select(&self, rows: &[u32]) -> Option<Dataset>;
+}
+
+impl Pool for Dataset {
+    fn rows(&self) -> usize {
+        self.rows()
+    }
+
+    fn features(&self) -> usize {
+        self.width()
+    }
+
+    fn classes(&self) -> usize {
+        self.classes()
+    }
+
+    fn label(&self, row: u32) -> u32 {
+        self.labels()[row as usize]
+    }
+
+    fn select(&self, rows: &[u32]) -> Option<Dataset> {
+        self.select(rows)
+    }
+}
+
+/// Every kind of data that can be opened here. `ship:` and `private:` data come over the wire or
+/// from a node's own start, and use the same readers.
+pub static DATA: Table<Arc<dyn Origin>> = Table {
+    kind: "data",
+    rows: &[builtin::ROW, synthetic::ROW, path::ROW],
+};

@@ -1,0 +1,279 @@
+//! Rows from files below the data root: one file, or a directory of shards.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::io::Read;
+use std::sync::Arc;
+
+use super::csv::{Format, Label, Table, assemble, read};
+use super::{DataError, Dataset, Opened, Origin, Root};
+use crate::seed::Seed;
+use crate::spec::{Arguments, OptionHelp, Row, SpecError};
+
+/// Largest file that is read, in bytes.
+const MAX_FILE: u64 = 1 << 30;
+/// Most files of a directory that are read.
+const MAX_FILES: usize = 10_000;
+
+pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
+    name: "path",
+    aliases: &[],
+    value: "FILE|DIRECTORY",
+    help: "a CSV file, or a directory: each train*.txt|csv is a shard, validate* evaluates",
+    options: &[
+        OptionHelp {
+            key: "header",
+            value: "auto|yes|no",
+            help: "whether the first line holds names; auto: if none of it is a number",
+        },
+        OptionHelp {
+            key: "label",
+            value: "last|NUMBER|NAME",
+            help: "column of the class, counted from 1 or named; last",
+        },
+        OptionHelp {
+            key: "scale",
+            value: "NUMBER",
+            help: "what features are divided by; 1",
+        },
+    ],
+    build: |arguments| {
+        let path = arguments
+            .required_value("a file or directory below the data root")?
+            .to_owned();
+        Ok(Arc::new(Files {
+            path,
+            format: format(arguments)?,
+        }))
+    },
+};
+
+fn format(arguments: &mut Arguments) -> Result<Format, SpecError> {
+    let headers = [("auto", None), ("yes", Some(true)), ("no", Some(false))];
+    let header = arguments.choice("header", &headers)?;
+    let label = match arguments.text("label") {
+        None | Some("last") => Label::Last,
+        Some(text) => match text.parse() {
+            Ok(position) => Label::Position(position),
+            Err(_) => Label::Named(text.to_owned()),
+        },
+    };
+    if let (Label::Named(name), Some(false)) = (&label, header) {
+        return Err(arguments.invalid(format!("column `{name}` cannot be found with header=no")));
+    }
+    let allowed = "a number above 0";
+    let scale = arguments.number("scale", 1.0, f32::MIN_POSITIVE..=f32::MAX, allowed)?;
+    Ok(Format {
+        header,
+        label,
+        scale,
+    })
+}
+
+struct Files {
+    path: String,
+    format: Format,
+}
+
+impl Origin for Files {
+    fn open(&self, root: &Root, _: Seed) -> Result<Opened, DataError> {
+        if root.resolve(&self.path)?.is_dir() {
+            return self.open_directory(root);
+        }
+        let data = assemble(vec![self.read(root, &self.path)?])?.swap_remove(0);
+        Ok(Opened::Pool(Box::new(data)))
+    }
+}
+
+impl Files {
+    fn read(&self, root: &Root, path: &str) -> Result<Table, DataError> {
+        let file = root.open(path, MAX_FILE)?;
+        let mut text = Vec::new();
+        file.take(MAX_FILE)
+            .read_to_end(&mut text)
+            .map_err(|error| DataError::file(path, error))?;
+        read(path, &text, &self.format)
+    }
+
+    /// All files are read at once, because only together they say how many classes there are.
+    fn open_directory(&self, root: &Root) -> Result<Opened, DataError> {
+        let names = self.names(root)?;
+        let below =
+            |name: &String| self.read(root, &format!("{}/{name}", self.path.trim_end_matches('/')));
+        let tables: Result<Vec<Table>, DataError> = names.iter().map(below).collect();
+        let all: Vec<(String, Dataset)> = names.into_iter().zip(assemble(tables?)?).collect();
+        let (shards, held_out): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|(name, _)| name.starts_with("train"));
+        if shards.is_empty() {
+            let reason = "no file of it is named train*.txt or train*.csv";
+            return Err(DataError::file(&self.path, reason));
+        }
+        let held_out: Vec<&Dataset> = held_out.iter().map(|(_, data)| data).collect();
+        let held_out = match held_out[..] {
+            [] => None,
+            _ => Some(Dataset::concatenate(&held_out)?),
+        };
+        let shards = shards
+            .into_iter()
+            .map(|(name, data)| (name, Arc::new(data)))
+            .collect();
+        Ok(Opened::Parts { shards, held_out })
+    }
+
+    /// The files of a directory that hold data, in natural order.
+    fn names(&self, root: &Root) -> Result<Vec<String>, DataError> {
+        let failed = |error: std::io::Error| DataError::file(&self.path, error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(root.resolve(&self.path)?).map_err(failed)? {
+            // A name that is not UTF-8 is not one of ours.
+            let Ok(name) = entry.map_err(failed)?.file_name().into_string() else {
+                continue;
+            };
+            let kind = name.starts_with("train") || name.starts_with("validate");
+            if kind && (name.ends_with(".txt") || name.ends_with(".csv")) {
+                names.push(name);
+            }
+        }
+        if names.len() > MAX_FILES {
+            let count = names.len();
+            let reason = format!("{count} files to read; at most {MAX_FILES} are");
+            return Err(DataError::file(&self.path, reason));
+        }
+        names.sort_by(|left, right| natural(left, right));
+        Ok(names)
+    }
+}
+
+/// Order in which numbers inside names count as numbers: `train2` before `train10`.
+fn natural(left: &str, right: &str) -> Ordering {
+    let (mut a, mut b) = (left, right);
+    while let (Some(x), Some(y)) = (a.chars().next(), b.chars().next()) {
+        let order = if x.is_ascii_digit() && y.is_ascii_digit() {
+            let (first, second) = (take_digits(&mut a), take_digits(&mut b));
+            let (first, second) = (
+                first.trim_start_matches('0'),
+                second.trim_start_matches('0'),
+            );
+            first
+                .len()
+                .cmp(&second.len())
+                .then_with(|| first.cmp(second))
+        } else {
+            (a, b) = (&a[x.len_utf8()..], &b[y.len_utf8()..]);
+            x.cmp(&y)
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    // Names that differ in leading zeros only, or of which one starts the other.
+    a.len().cmp(&b.len()).then_with(|| left.cmp(right))
+}
+
+/// Takes the digits off the front of a text.
+fn take_digits<'a>(text: &mut &'a str) -> &'a str {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    *text = rest;
+    digits
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::DATA;
+    use super::*;
+    use std::path::{Path, PathBuf};
+
+    /// A directory with files, gone when dropped.
+    pub struct Folder(PathBuf);
+
+    impl Folder {
+        pub fn new(name: &str, files: &[(&str, &str)]) -> Self {
+            let place = format!("roundtable-{name}-{}", std::process::id());
+            let folder = Folder(std::env::temp_dir().join(place));
+            for (path, text) in files {
+                let path = folder.0.join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            folder
+        }
+
+        pub fn path(&self) -> &Path {
+            &self.0
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn open(folder: &Folder, spec: &str) -> Result<Opened, String> {
+        let origin = DATA.build(spec).map_err(|error| error.to_string())?;
+        let root = Root::new(folder.path()).unwrap();
+        origin
+            .open(&root, Seed(0))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_directory_is_shards_in_natural_order() {
+        let files = [
+            ("d/train10.txt", "1,2,0"),
+            ("d/train2.txt", "3,4,1\n5,6,5"),
+            ("d/train1.csv", "7,8,0"),
+            ("d/validate.txt", "9,9,1"),
+            ("d/notes.txt", "hello"),
+            ("d/train3.zip", "not read"),
+        ];
+        let folder = Folder::new("shards", &files);
+        let Ok(Opened::Parts { shards, held_out }) = open(&folder, "path:d/,scale=2") else {
+            panic!("a directory brings its shards")
+        };
+        let names: Vec<&str> = shards.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["train1.csv", "train2.txt", "train10.txt"]);
+        assert!(shards.iter().all(|(_, data)| data.classes() == 6));
+        assert_eq!(shards[1].1.row(1), [2.5, 3.0]);
+        assert_eq!(held_out.unwrap().row(0), [4.5, 4.5]);
+    }
+
+    #[test]
+    fn a_file_is_a_pool() {
+        let folder = Folder::new("pool", &[("all.csv", "kind,a\nx,1\ny,2\n")]);
+        let Ok(Opened::Pool(pool)) = open(&folder, "path:all.csv,label=kind") else {
+            panic!("a file is one pool")
+        };
+        assert_eq!((pool.rows(), pool.features(), pool.classes()), (2, 1, 2));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let files = [
+            ("d/train1.txt", "1,0\n2,x"),
+            ("e/other.txt", "1,2"),
+            ("f/train.txt", ""),
+        ];
+        let folder = Folder::new("wrong", &files);
+        let error = |spec| open(&folder, spec).err().unwrap();
+        let text = "d/train1.txt:2:2: \"x\" is not a number, as the classes before it are";
+        assert_eq!(error("path:d"), text);
+        assert!(error("path:e").contains("train*.txt"));
+        assert_eq!(error("path:f"), "f/train.txt: it is empty");
+        assert!(error("path:../d").contains("may not be read"));
+        assert!(error("path").contains("below the data root"));
+        assert!(error("path:d,scale=0").contains("above 0"));
+        assert!(error("path:d,header=no,label=kind").contains("header=no"));
+    }
+
+    #[test]
+    fn numbers_in_names_count_as_numbers() {
+        let mut names = ["a10", "a9b", "a", "a09", "b1", "a9", "10", "9"];
+        names.sort_by(|left, right| natural(left, right));
+        assert_eq!(names, ["9", "10", "a", "a09", "a9", "a9b", "a10", "b1"]);
+    }
+}

@@ -1,0 +1,335 @@
+//! The shards of a run and the rows that evaluate it.
+
+use std::sync::Arc;
+
+use super::{DATA, DataError, Dataset, Opened, Pool, Root};
+use crate::ml::partition::{PARTITIONS, hold_out};
+use crate::seed::Seed;
+
+/// Shards of rows that do not bring their own, unless asked otherwise.
+pub const DEFAULT_SHARDS: usize = 10;
+
+/// Which data a run is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// What [`DATA`] knows, for example `builtin:digits`.
+    pub spec: String,
+    /// How rows become shards; `iid` when not said. For data that do not bring their own shards.
+    pub partition: Option<String>,
+    /// Number of shards; [`DEFAULT_SHARDS`] when not said, and where there are fewer rows, as many as
+    /// rows. For data that bring their own shards it must be their number.
+    pub shards: Option<usize>,
+    /// Seed of partition, held-out rows and synthetic rows.
+    pub seed: Seed,
+    /// Share of the rows held out for evaluation, from 0 to below 1. For data that do not bring
+    /// their own rows for it; taken from each shard where they bring their shards.
+    pub held_out: f64,
+}
+
+/// Opened data: its shards, and the rows held out. Two processes that open the same request over
+/// the same files have the same shards.
+pub struct Source {
+    rows: Rows,
+    held_out: Option<Dataset>,
+    features: usize,
+    classes: usize,
+}
+
+/// Rows of the shards.
+enum Rows {
+    Pool {
+        pool: Box<dyn Pool>,
+        shards: Vec<Vec<u32>>,
+    },
+    Parts(Vec<(String, Arc<Dataset>)>),
+}
+
+impl Source {
+    /// Opens the data of a request; `root` bounds what files may be read.
+    ///
+    /// # Errors
+    /// When the spec is wrong, a file cannot be read or is wrong, or the shards cannot be made.
+    pub fn open(request: &Request, root: &Root) -> Result<Source, DataError> {
+        let opened = DATA.build(&request.spec)?.open(root, request.seed)?;
+        Source::cut(opened, request)
+    }
+
+    /// The shards of rows that were read elsewhere, cut as `request` says (its spec is not used).
+    ///
+    /// # Errors
+    /// When the shards cannot be made.
+    pub fn from_dataset(data: Dataset, request: &Request) -> Result<Source, DataError> {
+        Source::cut(Opened::Pool(Box::new(data)), request)
+    }
+
+    /// Shards that were read elsewhere, by name, and rows held out.
+    ///
+    /// # Errors
+    /// When there are no shards, or they differ in features.
+    pub fn from_shards(
+        shards: Vec<(String, Arc<Dataset>)>,
+        held_out: Option<Dataset>,
+    ) -> Result<Source, DataError> {
+        let Some((_, first)) = shards.first() else {
+            return Err(DataError::Shards("there are no shards".to_owned()));
+        };
+        let features = first.width();
+        let named = shards.iter().map(|(name, data)| (name.as_str(), &**data));
+        let mut classes = 0;
+        for (name, data) in named.chain(held_out.iter().map(|data| ("held-out rows", data))) {
+            if data.width() != features {
+                let width = data.width();
+                let reason =
+                    format!("{name}: {width} features, but the first shard has {features}");
+                return Err(DataError::Shards(reason));
+            }
+            classes = classes.max(data.classes());
+        }
+        Ok(Source {
+            rows: Rows::Parts(shards),
+            held_out,
+            features,
+            classes,
+        })
+    }
+
+    fn cut(opened: Opened, request: &Request) -> Result<Source, DataError> {
+        if !(0.0..1.0).contains(&request.held_out) {
+            let share = request.held_out;
+            let reason = format!("the share of rows held out is 0 to below 1, not {share}");
+            return Err(DataError::Shards(reason));
+        }
+        match opened {
+            Opened::Pool(pool) => Source::cut_pool(pool, request),
+            Opened::Parts { shards, held_out } => Source::cut_parts(shards, held_out, request),
+        }
+    }
+
+    fn cut_pool(pool: Box<dyn Pool>, request: &Request) -> Result<Source, DataError> {
+        let (train, held_out) = hold_out(pool.rows(), request.held_out, request.seed, 0);
+        let partition = PARTITIONS.build(request.partition.as_deref().unwrap_or("iid"))?;
+        let count = request.shards.unwrap_or(DEFAULT_SHARDS.min(train.len()));
+        let label = |row| pool.label(row);
+        let shards = partition.cut(&train, &label, count, request.seed)?;
+        Ok(Source {
+            held_out: pool.select(&held_out),
+            features: pool.features(),
+            classes: pool.classes(),
+            rows: Rows::Pool { pool, shards },
+        })
+    }
+
+    fn cut_parts(
+        shards: Vec<(String, Arc<Dataset>)>,
+        held_out: Option<Dataset>,
+        request: &Request,
+    ) -> Result<Source, DataError> {
+        if let Some(count) = request.shards
+            && count != shards.len()
+        {
+            let own = shards.len();
+            let reason = format!("{} brings {own} shards, not {count}", request.spec);
+            return Err(DataError::Shards(reason));
+        }
+        if held_out.is_some() || request.held_out == 0.0 {
+            return Source::from_shards(shards, held_out);
+        }
+        let mut train = Vec::new();
+        let mut parts = Vec::new();
+        for (number, (name, data)) in shards.into_iter().enumerate() {
+            let (rows, held) = hold_out(data.rows(), request.held_out, request.seed, number as u64);
+            train.extend(data.select(&rows).map(|data| (name, Arc::new(data))));
+            parts.extend(data.select(&held));
+        }
+        let parts: Vec<&Dataset> = parts.iter().collect();
+        let held_out = match parts[..] {
+            [] => None,
+            _ => Some(Dataset::concatenate(&parts)?),
+        };
+        Source::from_shards(train, held_out)
+    }
+
+    /// Number of shards; at least 1.
+    pub fn shards(&self) -> usize {
+        match &self.rows {
+            Rows::Pool { shards, .. } => shards.len(),
+            Rows::Parts(shards) => shards.len(),
+        }
+    }
+
+    /// Name of a shard: that of its file, or `shard-N`; none when there are not so many.
+    pub fn name(&self, shard: usize) -> Option<String> {
+        match &self.rows {
+            Rows::Pool { shards, .. } => shards.get(shard).map(|_| format!("shard-{shard}")),
+            Rows::Parts(shards) => shards.get(shard).map(|(name, _)| name.clone()),
+        }
+    }
+
+    /// Rows of a shard; none when there are not so many shards.
+    pub fn rows(&self, shard: usize) -> Option<usize> {
+        match &self.rows {
+            Rows::Pool { shards, .. } => shards.get(shard).map(Vec::len),
+            Rows::Parts(shards) => shards.get(shard).map(|(_, data)| data.rows()),
+        }
+    }
+
+    /// Rows of all shards, without those held out.
+    pub fn total_rows(&self) -> usize {
+        (0..self.shards())
+            .filter_map(|shard| self.rows(shard))
+            .sum()
+    }
+
+    /// Features of a row.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The rows of a shard.
+    ///
+    /// # Errors
+    /// When there are not so many shards.
+    pub fn shard(&self, shard: usize) -> Result<Arc<Dataset>, DataError> {
+        let found = match &self.rows {
+            Rows::Pool { pool, shards } => shards
+                .get(shard)
+                .and_then(|rows| pool.select(rows))
+                .map(Arc::new),
+            Rows::Parts(shards) => shards.get(shard).map(|(_, data)| Arc::clone(data)),
+        };
+        found.ok_or_else(|| {
+            let count = self.shards();
+            DataError::Shards(format!(
+                "there is no shard {shard}; there are {count}, from 0"
+            ))
+        })
+    }
+
+    /// The rows held out for evaluation.
+    pub fn held_out(&self) -> Option<&Dataset> {
+        self.held_out.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::path::tests::Folder;
+    use super::*;
+
+    fn request(spec: &str) -> Request {
+        Request {
+            spec: spec.to_owned(),
+            partition: None,
+            shards: None,
+            seed: Seed(5),
+            held_out: 0.2,
+        }
+    }
+
+    fn open(request: &Request) -> Result<Source, DataError> {
+        Source::open(request, &Root::new("/").unwrap())
+    }
+
+    #[test]
+    fn digits_are_cut_evenly_and_nothing_is_lost() {
+        let source = open(&request("builtin:digits")).unwrap();
+        assert_eq!((source.shards(), source.total_rows()), (10, 1_437));
+        assert_eq!(source.held_out().unwrap().rows(), 360);
+        assert_eq!((source.features(), source.classes()), (64, 10));
+        for shard in 0..10 {
+            let data = source.shard(shard).unwrap();
+            assert_eq!(Some(data.rows()), source.rows(shard));
+            assert!((143..=144).contains(&data.rows()));
+            assert_eq!(source.name(shard), Some(format!("shard-{shard}")));
+        }
+        assert!(source.shard(10).is_err());
+        assert_eq!((source.name(10), source.rows(10)), (None, None));
+    }
+
+    #[test]
+    fn the_same_request_has_the_same_shards() {
+        let synthetic = Request {
+            shards: Some(1_000),
+            ..request("synthetic:rows=10000")
+        };
+        let (first, second) = (open(&synthetic).unwrap(), open(&synthetic).unwrap());
+        assert_eq!(first.shard(999), second.shard(999));
+        assert_eq!(first.held_out(), second.held_out());
+        let other = open(&Request {
+            seed: Seed(6),
+            ..synthetic
+        })
+        .unwrap();
+        assert_ne!(first.shard(999), other.shard(999));
+    }
+
+    #[test]
+    fn directories_keep_their_shards() {
+        let files = [
+            ("train1.txt", "1,0\n2,1\n3,0\n4,1\n5,0"),
+            ("train2.txt", "6,1\n7,0"),
+        ];
+        let folder = Folder::new("own-shards", &files);
+        let root = Root::new(folder.path()).unwrap();
+        let own = request("path:.");
+        let source = Source::open(&own, &root).unwrap();
+        assert_eq!((source.shards(), source.total_rows()), (2, 5));
+        assert_eq!(source.name(1).as_deref(), Some("train2.txt"));
+        assert_eq!(source.held_out().unwrap().rows(), 2);
+        let all = Source::open(
+            &Request {
+                held_out: 0.0,
+                ..own.clone()
+            },
+            &root,
+        )
+        .unwrap();
+        assert_eq!((all.total_rows(), all.held_out()), (7, None));
+        let error = Source::open(
+            &Request {
+                shards: Some(3),
+                ..own
+            },
+            &root,
+        )
+        .err()
+        .unwrap();
+        assert_eq!(error.to_string(), "path:. brings 2 shards, not 3");
+    }
+
+    #[test]
+    fn impossible_requests_are_refused() {
+        let digits = request("builtin:digits");
+        for held_out in [-0.1, 1.0, f64::NAN] {
+            assert!(
+                open(&Request {
+                    held_out,
+                    ..digits.clone()
+                })
+                .is_err()
+            );
+        }
+        for shards in [0, 1_438] {
+            let request = Request {
+                shards: Some(shards),
+                ..digits.clone()
+            };
+            assert!(open(&request).is_err());
+        }
+        let partition = Some("random".to_owned());
+        assert!(
+            open(&Request {
+                partition,
+                ..digits.clone()
+            })
+            .is_err()
+        );
+        assert!(open(&request("builtin:letters")).is_err());
+        assert!(Source::from_shards(vec![], None).is_err());
+    }
+}

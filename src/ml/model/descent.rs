@@ -1,0 +1,105 @@
+//! Stochastic gradient descent over mini-batches.
+//!
+//! A step over rows B replaces parameters w by w - eta c sum over B of the gradient of the loss,
+//! with c from the objective: 1 / |B| for a mean, 1 for a sum (Bottou, Curtis and Nocedal,
+//! "Optimization Methods for Large-Scale Machine Learning", 2018, section 3).
+
+use super::ModelError;
+use super::pass::{BLOCK, Workspace};
+use crate::ml::data::Dataset;
+use crate::ml::real::Real;
+use crate::ml::training::Training;
+use crate::seed::Stream;
+
+/// How a descent went.
+pub(super) struct Descent {
+    /// Sum of the loss over the rows of the last epoch.
+    pub loss: f64,
+    /// Epochs made.
+    pub epochs: u32,
+}
+
+/// Changes `parameters` as `how` says.
+///
+/// With a plateau, the summed loss of each epoch, as the forward passes see it, is compared with
+/// that of the epoch before. If an epoch is a single step, its loss is known before the step is
+/// made, which is then left out; otherwise training stops behind the epoch.
+pub(super) fn descend<T: Real>(
+    workspace: &mut Workspace<T>,
+    parameters: &mut [T],
+    data: &Dataset,
+    how: &Training,
+    mut stream: Stream,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Descent, ModelError> {
+    let rows = data.rows();
+    let mut order: Vec<u32> = (0..rows as u32).collect();
+    let batch = if how.batch() == 0 {
+        rows
+    } else {
+        rows.min(how.batch() as usize)
+    };
+    let mut before: Option<f64> = None;
+    for epoch in 0..how.epochs() {
+        if how.batch() != 0 {
+            stream.shuffle(&mut order);
+        }
+        let mut loss = 0.0;
+        for step in order.chunks(batch) {
+            gradient(workspace, parameters, data, how, step, cancelled, &mut loss)?;
+            if step.len() == rows && is_flat(how, before, loss) {
+                return Ok(Descent {
+                    loss,
+                    epochs: epoch,
+                });
+            }
+            let length = T::from_f64(how.learning_rate() * how.objective().scale(step.len()));
+            for (parameter, slope) in parameters.iter_mut().zip(&workspace.gradient) {
+                *parameter -= length * *slope;
+            }
+        }
+        if epoch + 1 == how.epochs() || is_flat(how, before, loss) {
+            return Ok(Descent {
+                loss,
+                epochs: epoch + 1,
+            });
+        }
+        before = Some(loss);
+    }
+    unreachable!("a training has at least one epoch")
+}
+
+/// Whether the summed loss changed by no more than the plateau.
+fn is_flat(how: &Training, before: Option<f64>, loss: f64) -> bool {
+    match (how.plateau(), before) {
+        (Some(plateau), Some(before)) => (loss - before).abs() <= plateau,
+        _ => false,
+    }
+}
+
+/// Loss and gradient over the rows of one step.
+fn gradient<T: Real>(
+    workspace: &mut Workspace<T>,
+    parameters: &[T],
+    data: &Dataset,
+    how: &Training,
+    step: &[u32],
+    cancelled: &dyn Fn() -> bool,
+    loss: &mut f64,
+) -> Result<(), ModelError> {
+    let mut labels = [0; BLOCK];
+    workspace.start_step(parameters);
+    for block in step.chunks(BLOCK) {
+        if cancelled() {
+            return Err(ModelError::Cancelled);
+        }
+        let labels = &mut labels[..block.len()];
+        for (label, row) in labels.iter_mut().zip(block) {
+            *label = data.labels()[*row as usize];
+        }
+        workspace.load(data, block.iter().map(|row| *row as usize));
+        workspace.forward(parameters, block.len());
+        workspace.backward(how.objective(), labels, loss);
+    }
+    Ok(())
+}

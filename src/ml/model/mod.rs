@@ -1,0 +1,157 @@
+//! Models: what turns features into classes, and how it learns.
+//!
+//! To add a model, write a file beside this one and add its row to [`MODELS`].
+
+mod activation;
+mod descent;
+mod initial;
+mod mlp;
+mod mt19937;
+mod network;
+mod pass;
+mod softmax;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::data::Dataset;
+use super::layout::{DType, Layout};
+use super::metrics::Metrics;
+use super::parameters::{Parameters, ParametersError};
+use super::training::Training;
+use crate::seed::{Seed, Stream};
+use crate::spec::Table;
+
+/// A model that can be trained, evaluated and asked.
+///
+/// All methods are functions of their arguments: the same arguments give the same bits.
+pub trait Model: Send + Sync {
+    /// Names, shapes and element type of the parameters.
+    fn layout(&self) -> &Arc<Layout>;
+
+    /// Features of a row.
+    fn features(&self) -> usize;
+
+    /// Classes a row may have.
+    fn classes(&self) -> usize;
+
+    /// The first parameters, from the run's seed.
+    fn initial(&self, seed: Seed) -> Parameters;
+
+    /// Trains on a shard from `start` on. `stream` orders the rows of mini-batches; `cancelled` is
+    /// asked at least every few hundred rows.
+    ///
+    /// # Errors
+    /// When parameters or data do not fit the model, training diverges, or it is cancelled.
+    fn train(
+        &self,
+        start: &Parameters,
+        data: &Dataset,
+        how: &Training,
+        stream: Stream,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Trained, ModelError>;
+
+    /// Mean cross-entropy and number of rows classified correctly.
+    ///
+    /// # Errors
+    /// When parameters or data do not fit the model.
+    fn evaluate(&self, parameters: &Parameters, data: &Dataset) -> Result<Metrics, ModelError>;
+
+    /// Class and probabilities of every row of `features` (rows x features).
+    ///
+    /// # Errors
+    /// When parameters or features do not fit the model.
+    fn predict(
+        &self,
+        parameters: &Parameters,
+        features: ArrayView2<f32>,
+    ) -> Result<Predictions, ModelError>;
+}
+
+/// What training on a shard gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// New minus old parameters.
+    pub update: Parameters,
+    /// Rows of the shard, not counting repeats by epochs.
+    pub rows: u64,
+    /// Mean loss per row over the last epoch, as each step saw it before it was made.
+    pub loss: f64,
+    /// Passes made: fewer than asked after a plateau.
+    pub epochs: u32,
+}
+
+/// What a model says of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predictions {
+    /// The most probable class of each row; of equals the first.
+    pub classes: Vec<u32>,
+    /// Probability of each class (rows x classes).
+    pub probabilities: Array2<f64>,
+}
+
+/// Why a model cannot do what it is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelError {
+    /// Whoever waited for it does so no more.
+    Cancelled,
+    /// A parameter became infinite or NaN; a smaller learning rate may help.
+    Diverged(ParametersError),
+    /// The parameters have another layout than the model.
+    Layout,
+    /// The data have another number of features than the model.
+    Features {
+        /// Features of the model.
+        model: usize,
+        /// Features of the data.
+        data: usize,
+    },
+    /// The data have more classes than the model.
+    Classes {
+        /// Classes of the model.
+        model: usize,
+        /// Classes of the data.
+        data: usize,
+    },
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ModelError::Cancelled => write!(formatter, "cancelled"),
+            ModelError::Diverged(error) => write!(
+                formatter,
+                "training diverged: {error}; a smaller learning rate may help"
+            ),
+            ModelError::Layout => {
+                write!(formatter, "the parameters do not have the model's layout")
+            }
+            ModelError::Features { model, data } => {
+                write!(
+                    formatter,
+                    "the model takes {model} features a row, but the data have {data}"
+                )
+            }
+            ModelError::Classes { model, data } => {
+                write!(
+                    formatter,
+                    "the model knows {model} classes, but the data have {data}"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for ModelError {}
+
+/// Every model that can be named.
+pub static MODELS: Table<Arc<dyn Model>> = Table {
+    kind: "model",
+    rows: &[mlp::ROW, softmax::ROW],
+};
+
+/// The element types a model may be asked for; the first is the default.
+const DTYPES: [(&str, DType); 2] = [("f32", DType::F32), ("f64", DType::F64)];

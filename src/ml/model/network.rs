@@ -1,0 +1,278 @@
+//! Networks of dense layers: what softmax regression and perceptrons have in common.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::activation::Activation;
+use super::descent::descend;
+use super::initial::Initial;
+use super::pass::{BLOCK, Layer, Workspace};
+use super::{Model, ModelError, Predictions, Trained};
+use crate::math::ln;
+use crate::ml::data::Dataset;
+use crate::ml::layout::{DType, Layout, LayoutError, Tensor};
+use crate::ml::metrics::Metrics;
+use crate::ml::objective;
+use crate::ml::parameters::Parameters;
+use crate::ml::real::{self, Real};
+use crate::ml::training::Training;
+use crate::seed::{Purpose, Seed, Stream};
+use crate::spec::{Arguments, SpecError};
+
+/// Widest layer of a network.
+const MAX_WIDTH: usize = 1 << 20;
+
+/// Dense layers with a function between them; the last gives the scores of the classes.
+///
+/// Its tensors are `layers.N.weight` (inputs x outputs) and `layers.N.bias` (outputs).
+pub(super) struct Network {
+    widths: Vec<usize>,
+    layers: Vec<Layer>,
+    activation: Activation,
+    initial: Initial,
+    layout: Arc<Layout>,
+}
+
+/// Reads widths such as `64-32-10`, of which there must be so many.
+pub(super) fn widths(
+    arguments: &mut Arguments,
+    count: RangeInclusive<usize>,
+    allowed: &str,
+) -> Result<Vec<usize>, SpecError> {
+    let text = arguments.required_value(allowed)?;
+    let widths: Option<Vec<usize>> = text
+        .split('-')
+        .map(|width| {
+            width
+                .parse()
+                .ok()
+                .filter(|width| (1..=MAX_WIDTH).contains(width))
+        })
+        .collect();
+    widths
+        .filter(|widths| count.contains(&widths.len()))
+        .ok_or_else(|| arguments.bad_value(allowed))
+}
+
+impl Network {
+    /// A network of layers between these widths, the first of which is the number of features and
+    /// the last that of classes.
+    pub fn new(
+        widths: Vec<usize>,
+        activation: Activation,
+        initial: Initial,
+        dtype: DType,
+    ) -> Result<Self, LayoutError> {
+        let mut tensors = Vec::new();
+        for (number, pair) in widths.windows(2).enumerate() {
+            tensors.push(Tensor::new(
+                format!("layers.{number}.weight"),
+                [pair[0], pair[1]],
+            ));
+            tensors.push(Tensor::new(format!("layers.{number}.bias"), [pair[1]]));
+        }
+        let layout = Layout::new(dtype, tensors)?;
+        let layer = |(number, pair): (usize, &[usize])| Layer {
+            inputs: pair[0],
+            outputs: pair[1],
+            weights: layout.range(2 * number),
+            biases: layout.range(2 * number + 1),
+        };
+        let layers = widths.windows(2).enumerate().map(layer).collect();
+        Ok(Network {
+            widths,
+            layers,
+            activation,
+            initial,
+            layout: Arc::new(layout),
+        })
+    }
+
+    /// The values of parameters of this network.
+    fn values<'a, T: Real>(&self, parameters: &'a Parameters) -> Result<&'a [T], ModelError> {
+        if **parameters.layout() != *self.layout {
+            return Err(ModelError::Layout);
+        }
+        T::of(parameters).ok_or(ModelError::Layout)
+    }
+
+    fn check_features(&self, data: usize) -> Result<(), ModelError> {
+        let model = self.features();
+        if model == data {
+            Ok(())
+        } else {
+            Err(ModelError::Features { model, data })
+        }
+    }
+
+    fn check(&self, data: &Dataset) -> Result<(), ModelError> {
+        let model = self.classes();
+        if data.classes() > model {
+            return Err(ModelError::Classes {
+                model,
+                data: data.classes(),
+            });
+        }
+        self.check_features(data.width())
+    }
+
+    fn train_as<T: Real>(
+        &self,
+        start: &Parameters,
+        data: &Dataset,
+        how: &Training,
+        stream: Stream,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Trained, ModelError> {
+        self.check(data)?;
+        let old = self.values::<T>(start)?;
+        let mut new = old.to_vec();
+        let mut workspace = Workspace::new(&self.layers, self.activation);
+        let descent = descend(&mut workspace, &mut new, data, how, stream, cancelled)?;
+        for (new, old) in new.iter_mut().zip(old) {
+            *new -= *old;
+        }
+        let update = real::parameters(&self.layout, new).map_err(ModelError::Diverged)?;
+        let rows = data.rows() as u64;
+        Ok(Trained {
+            update,
+            rows,
+            loss: descent.loss / rows as f64,
+            epochs: descent.epochs,
+        })
+    }
+
+    fn evaluate_as<T: Real>(
+        &self,
+        parameters: &Parameters,
+        data: &Dataset,
+    ) -> Result<Metrics, ModelError> {
+        self.check(data)?;
+        let values = self.values::<T>(parameters)?;
+        let (mut loss, mut correct) = (0.0, 0);
+        self.each_row::<T>(values, data.features(), |row, scores| {
+            let label = data.labels()[row] as usize;
+            correct += u64::from(largest(scores) == label);
+            let right = scores[label];
+            let (most, total) = objective::softmax(scores);
+            loss += ln(total) - (right - most);
+        });
+        let rows = data.rows() as u64;
+        Ok(Metrics {
+            rows,
+            correct,
+            loss: loss / rows as f64,
+        })
+    }
+
+    fn predict_as<T: Real>(
+        &self,
+        parameters: &Parameters,
+        features: ArrayView2<f32>,
+    ) -> Result<Predictions, ModelError> {
+        self.check_features(features.ncols())?;
+        let values = self.values::<T>(parameters)?;
+        let mut classes = Vec::with_capacity(features.nrows());
+        let mut probabilities = Array2::zeros((features.nrows(), self.classes()));
+        self.each_row::<T>(values, features, |row, scores| {
+            classes.push(largest(scores) as u32);
+            objective::softmax(scores);
+            for (place, probability) in probabilities.row_mut(row).iter_mut().zip(scores) {
+                *place = *probability;
+            }
+        });
+        Ok(Predictions {
+            classes,
+            probabilities,
+        })
+    }
+
+    /// Calls `with` with the number and the scores of every row, in order.
+    fn each_row<T: Real>(
+        &self,
+        values: &[T],
+        features: ArrayView2<f32>,
+        mut with: impl FnMut(usize, &mut [f64]),
+    ) {
+        let mut workspace = Workspace::<T>::new(&self.layers, self.activation);
+        let mut scores = vec![0.0; self.classes()];
+        for first in (0..features.nrows()).step_by(BLOCK) {
+            let rows = BLOCK.min(features.nrows() - first);
+            workspace.load_from(features, first, rows);
+            let results = workspace.forward(values, rows);
+            for (row, results) in results.chunks_exact(scores.len()).enumerate() {
+                for (score, result) in scores.iter_mut().zip(results) {
+                    *score = result.to_f64();
+                }
+                with(first + row, &mut scores);
+            }
+        }
+    }
+}
+
+/// Place of the largest score; of equals the first.
+fn largest(scores: &[f64]) -> usize {
+    let mut best = 0;
+    for (place, score) in scores.iter().enumerate() {
+        if *score > scores[best] {
+            best = place;
+        }
+    }
+    best
+}
+
+impl Model for Network {
+    fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    fn features(&self) -> usize {
+        self.widths[0]
+    }
+
+    fn classes(&self) -> usize {
+        self.widths[self.widths.len() - 1]
+    }
+
+    fn initial(&self, seed: Seed) -> Parameters {
+        let stream = seed.stream(Purpose::InitialParameters, 0, 0);
+        let drawn = self.initial.draw(&self.widths, stream);
+        let mut parameters = Parameters::zeros(Arc::clone(&self.layout));
+        parameters.set(&drawn);
+        parameters
+    }
+
+    fn train(
+        &self,
+        start: &Parameters,
+        data: &Dataset,
+        how: &Training,
+        stream: Stream,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Trained, ModelError> {
+        match self.layout.dtype() {
+            DType::F32 => self.train_as::<f32>(start, data, how, stream, cancelled),
+            DType::F64 => self.train_as::<f64>(start, data, how, stream, cancelled),
+        }
+    }
+
+    fn evaluate(&self, parameters: &Parameters, data: &Dataset) -> Result<Metrics, ModelError> {
+        match self.layout.dtype() {
+            DType::F32 => self.evaluate_as::<f32>(parameters, data),
+            DType::F64 => self.evaluate_as::<f64>(parameters, data),
+        }
+    }
+
+    fn predict(
+        &self,
+        parameters: &Parameters,
+        features: ArrayView2<f32>,
+    ) -> Result<Predictions, ModelError> {
+        match self.layout.dtype() {
+            DType::F32 => self.predict_as::<f32>(parameters, features),
+            DType::F64 => self.predict_as::<f64>(parameters, features),
+        }
+    }
+}
