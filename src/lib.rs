@@ -1,5 +1,6 @@
 //! Roundtable: federated learning in three small programs that speak Thrift.
 
+pub mod app;
 pub mod clock;
 pub mod cluster;
 pub mod fed;
