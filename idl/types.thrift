@@ -97,6 +97,8 @@ struct Metrics {
   2: required double loss
   /** Share of rows classified correctly. */
   3: optional double accuracy
+  /** Rows classified correctly; exact where the share is rounded. */
+  4: optional i64 correct
 }
 
 /** Why a call failed, for programs. */

@@ -1,5 +1,8 @@
 //! The three programs: everything that does something. What to do is decided in `fed` and `cluster`.
 
 pub mod clock;
+pub mod coordinator;
 pub mod dial;
+pub mod program;
+pub mod signals;
 pub mod transfer;

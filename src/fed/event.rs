@@ -77,6 +77,8 @@ pub enum Evaluation {
     Central,
     /// The nodes evaluate on what they hold out of their shards.
     Nodes,
+    /// Nobody holds rows for it.
+    Nowhere,
 }
 
 /// What preparing a run found.

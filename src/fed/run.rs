@@ -33,6 +33,23 @@ pub enum Ending {
     Stopped(String),
 }
 
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::Succeeded(report) => {
+                write!(f, "finished after {} rounds", report.rounds)?;
+                match report.metrics {
+                    Some(metrics) => write!(f, ", accuracy {:.4}", metrics.accuracy()),
+                    None => Ok(()),
+                }
+            }
+            Ending::Failed(reason) => write!(f, "failed: {reason}"),
+            Ending::Cancelled => write!(f, "cancelled"),
+            Ending::Stopped(reason) => write!(f, "stopped, can be resumed: {reason}"),
+        }
+    }
+}
+
 /// What a run is doing.
 #[derive(Clone, Debug)]
 pub(super) enum Phase {

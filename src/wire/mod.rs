@@ -17,6 +17,7 @@
 //! ```
 
 pub mod brief;
+pub mod convert;
 pub mod protocol;
 pub mod rpc;
 pub mod stubs;

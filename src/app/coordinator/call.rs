@@ -1,0 +1,245 @@
+//! Attempts on their way: one lane's connection to a node, and what comes of a call over it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use crossbeam_channel::Sender;
+
+use super::link::LaneState;
+use crate::app::dial::{self, CallFailed, Dialled, Node};
+use crate::app::transfer;
+use crate::clock;
+use crate::cluster::{AttemptId, Failure, FailureKind};
+use crate::fed::{Answer, Event};
+use crate::net::{Address, NetErrorKind};
+use crate::wire::convert::{Initial, Invalid, UpdateBounds, foreign};
+use crate::wire::stubs::compute_node::{
+    EvaluateRequest, InitialiseReply, InitialiseRequest, TrainReply, TrainRequest,
+};
+use crate::wire::stubs::types::{Fault, FaultCode, Payload};
+
+/// Connecting may take this long.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// What an attempt asks of a node.
+#[derive(Debug)]
+pub(super) enum Request {
+    Train(TrainRequest, UpdateBounds),
+    Evaluate(EvaluateRequest),
+    Initialise(InitialiseRequest),
+}
+
+/// An attempt to carry to a node.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) attempt: AttemptId,
+    pub(super) request: Request,
+    /// Blobs the node needs for it: digest and bytes.
+    pub(super) blobs: Vec<(Bytes, Bytes)>,
+    pub(super) limit: Duration,
+}
+
+/// What an answered attempt brought, kept until the core says what to do with it.
+#[derive(Debug)]
+pub(super) enum Parcel {
+    /// The bytes of an update, checked.
+    Update(Bytes),
+    /// First parameters of a model, with their layout.
+    Initial(Initial),
+}
+
+/// Tells the core what happened, and keeps what came with it.
+#[derive(Clone, Debug)]
+pub(super) struct Reporter {
+    facts: Sender<Event>,
+    parcels: Arc<Mutex<BTreeMap<AttemptId, Parcel>>>,
+}
+
+impl Reporter {
+    pub(super) fn new(facts: Sender<Event>) -> Reporter {
+        Reporter {
+            facts,
+            parcels: Arc::default(),
+        }
+    }
+
+    pub(super) fn report(&self, fact: Event) {
+        // The core is gone only when the whole coordinator ends.
+        let _ = self.facts.send(fact);
+    }
+
+    /// Takes out what an attempt brought.
+    pub(super) fn take(&self, attempt: AttemptId) -> Option<Parcel> {
+        self.lock().remove(&attempt)
+    }
+
+    fn keep(&self, attempt: AttemptId, parcel: Parcel) {
+        self.lock().insert(attempt, parcel);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AttemptId, Parcel>> {
+        self.parcels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why an attempt brought nothing.
+enum Trouble {
+    Call(CallFailed),
+    Answer(Invalid),
+}
+
+impl From<CallFailed> for Trouble {
+    fn from(failed: CallFailed) -> Trouble {
+        Trouble::Call(failed)
+    }
+}
+
+impl From<Invalid> for Trouble {
+    fn from(invalid: Invalid) -> Trouble {
+        Trouble::Answer(invalid)
+    }
+}
+
+/// A lane's connection: opened when needed, kept, opened anew after a failure.
+pub(super) struct Connected {
+    address: Address,
+    open: Option<Dialled<Node>>,
+}
+
+impl Connected {
+    pub(super) fn new(address: Address) -> Connected {
+        let open = None;
+        Connected { address, open }
+    }
+
+    /// Carries an attempt to the node and says what came of it.
+    pub(super) fn carry(
+        &mut self,
+        job: &Job,
+        reporter: &Reporter,
+        state: &Mutex<LaneState>,
+    ) -> Event {
+        let deadline = clock::now() + job.limit;
+        let kept = self.open.is_some();
+        let mut outcome = self.try_once(job, reporter, state, deadline);
+        if kept && matches!(&outcome, Err(Trouble::Call(failed)) if is_stale(failed)) {
+            // The node was restarted since the last call. Training is idempotent, so ask once more.
+            outcome = self.try_once(job, reporter, state, deadline);
+        }
+        match outcome {
+            Ok(answer) => Event::Answered(job.attempt, answer),
+            Err(Trouble::Call(CallFailed::Fault(fault))) if fault.code == FaultCode::REFUSED => {
+                Event::Refused(job.attempt)
+            }
+            Err(Trouble::Call(failed)) => Event::Failed(job.attempt, failure(&failed)),
+            Err(Trouble::Answer(invalid)) => Event::Failed(
+                job.attempt,
+                Failure::new(FailureKind::Invalid, invalid.to_string()),
+            ),
+        }
+    }
+
+    fn try_once(
+        &mut self,
+        job: &Job,
+        reporter: &Reporter,
+        state: &Mutex<LaneState>,
+        deadline: Instant,
+    ) -> Result<Answer, Trouble> {
+        let mut node = match self.open.take() {
+            Some(node) => node,
+            None => dial::node(&self.address, CONNECT).map_err(CallFailed::Net)?,
+        };
+        let mut lane = state.lock().unwrap_or_else(PoisonError::into_inner);
+        lane.control = Some(node.control.clone());
+        drop(lane);
+        let result = ask(&mut node, job, reporter, deadline);
+        if node.is_usable() {
+            self.open = Some(node);
+        }
+        result
+    }
+}
+
+fn ask(
+    node: &mut Dialled<Node>,
+    job: &Job,
+    reporter: &Reporter,
+    deadline: Instant,
+) -> Result<Answer, Trouble> {
+    if !job.blobs.is_empty() {
+        node.call("sending blobs", deadline, |node| {
+            transfer::send_missing(node, &job.blobs)
+        })?;
+    }
+    match &job.request {
+        Request::Train(request, bounds) => {
+            let reply: TrainReply = node.call("train", deadline, |node| node.train(request))?;
+            let (rows, loss) = foreign::training(&reply)?;
+            let length = bounds.accept(&reply.update)?;
+            let update = bytes_of(node, &reply.update, length, deadline)?;
+            bounds.check(&update)?;
+            reporter.keep(job.attempt, Parcel::Update(update));
+            Ok(Answer::Update { rows, loss })
+        }
+        Request::Evaluate(request) => {
+            let reply = node.call("evaluate", deadline, |node| node.evaluate(request))?;
+            Ok(Answer::Metrics(foreign::metrics(&reply.metrics)?))
+        }
+        Request::Initialise(request) => {
+            let reply: InitialiseReply =
+                node.call("initialise", deadline, |node| node.initialise(request))?;
+            let layout = foreign::layout(&reply.layout)?;
+            let length = foreign::payload_length(&reply.parameters, layout.byte_length())?;
+            let bytes = bytes_of(node, &reply.parameters, length, deadline)?;
+            let initial = Initial::new(layout, &bytes)?;
+            reporter.keep(job.attempt, Parcel::Initial(initial));
+            Ok(Answer::Parameters)
+        }
+    }
+}
+
+/// The bytes of a payload: those in the message, or a blob fetched from the node.
+fn bytes_of(
+    node: &mut Dialled<Node>,
+    payload: &Payload,
+    length: usize,
+    deadline: Instant,
+) -> Result<Bytes, CallFailed> {
+    match (&payload.inline_data, &payload.digest) {
+        (Some(bytes), _) => Ok(bytes.clone()),
+        (None, Some(name)) => node.call("fetching a blob", deadline, |node| {
+            transfer::fetch(node, name, length)
+        }),
+        (None, None) => Ok(Bytes::new()),
+    }
+}
+
+/// Whether a kept connection turned out to be one to a node that is no more.
+pub(super) fn is_stale(failed: &CallFailed) -> bool {
+    matches!(failed, CallFailed::Net(error)
+        if matches!(error.kind, NetErrorKind::Closed | NetErrorKind::Reset))
+}
+
+/// A failed call in the words of the core.
+pub(super) fn failure(failed: &CallFailed) -> Failure {
+    let kind = match failed {
+        CallFailed::Fault(_) | CallFailed::Declined(_) => FailureKind::Reported,
+        CallFailed::Net(error) => match error.kind {
+            NetErrorKind::TimedOut => FailureKind::Silent,
+            NetErrorKind::Garbled => FailureKind::Invalid,
+            _ => FailureKind::Unreachable,
+        },
+    };
+    let reason = match failed {
+        CallFailed::Fault(Fault {
+            message,
+            hint: Some(hint),
+            ..
+        }) => format!("{message} ({hint})"),
+        failed => failed.to_string(),
+    };
+    Failure::new(kind, reason)
+}

@@ -1,0 +1,209 @@
+//! The loop around the core: takes facts in, hands commands out.
+//!
+//! One thread owns the decisions. It does nothing that takes long: calls to nodes run on the threads of
+//! their links, opening data and large numerics on threads of the workshop.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::board::Board;
+use super::call::Reporter;
+use super::hosts::Hosts;
+use super::link::Link;
+use super::pulse::Question;
+use super::workshop::Workshop;
+use crate::app::clock::Clock;
+use crate::cluster::{AttemptId, Failure, FailureKind, Health, NodeId};
+use crate::fed::{Command, Event, Federation, RunEvent, RunId};
+use crate::net::Address;
+
+/// When the loop ends, nodes are told what is called off; no longer than this.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Everything the loop works with.
+pub(super) struct Driver {
+    pub(super) federation: Arc<Mutex<Federation>>,
+    pub(super) facts: Receiver<Event>,
+    pub(super) reporter: Reporter,
+    pub(super) workshop: Arc<Workshop>,
+    pub(super) board: Arc<Board>,
+    pub(super) hosts: Hosts,
+    pub(super) clock: Clock,
+    /// How long a greeting or heartbeat may take.
+    pub(super) heartbeat_timeout: Duration,
+    pub(super) links: BTreeMap<NodeId, Link>,
+    /// Every link's thread holds the first; the second tells when all have ended.
+    pub(super) alive: (Sender<()>, Receiver<()>),
+}
+
+impl Driver {
+    /// Runs until `stop` is received, then tells the nodes what is called off.
+    pub(super) fn run(mut self, stop: &Receiver<()>) {
+        self.decide_until(stop);
+        let (mine, ended) = self.alive;
+        drop((self.links, mine));
+        // Nothing is ever sent: it returns when the last link's thread has ended.
+        let _ = ended.recv_timeout(FAREWELL);
+    }
+
+    fn decide_until(&mut self, stop: &Receiver<()>) {
+        // Facts that arose while commands were carried out come before those that wait in the channel.
+        let mut own: VecDeque<Event> = VecDeque::new();
+        loop {
+            if stop.try_recv().is_ok() {
+                return;
+            }
+            let fact = match own.pop_front() {
+                Some(fact) => fact,
+                None => match self.next_fact() {
+                    Some(fact) => fact,
+                    None => return,
+                },
+            };
+            let mut federation = self
+                .federation
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let commands = federation.handle(self.clock.now(), fact);
+            let untried = federation
+                .cluster()
+                .roster()
+                .iter()
+                .filter(|(_, node)| node.health == Health::New)
+                .count();
+            drop(federation);
+            for command in commands {
+                own.extend(self.carry_out(command));
+            }
+            self.hosts.set_untried(untried);
+        }
+    }
+
+    fn next_fact(&self) -> Option<Event> {
+        let federation = self
+            .federation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let wake = federation.next_wake();
+        drop(federation);
+        let received = match wake {
+            None => return self.facts.recv().ok(),
+            Some(at) => self.facts.recv_timeout(self.clock.until(at)),
+        };
+        match received {
+            Ok(fact) => Some(fact),
+            Err(RecvTimeoutError::Timeout) => Some(Event::Tick),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Carries out one command; a fact that arises at once is returned.
+    fn carry_out(&mut self, command: Command) -> Option<Event> {
+        match command {
+            Command::Greet(node, beat) => {
+                let timeout = self.heartbeat_timeout;
+                self.link(node)?.ask(Question::Greet(node, beat, timeout));
+            }
+            Command::Beat(node, beat) => {
+                let timeout = self.heartbeat_timeout;
+                self.link(node)?.ask(Question::Beat(node, beat, timeout));
+            }
+            Command::Dispatch {
+                attempt,
+                node,
+                run,
+                work,
+                may_refuse,
+                limit,
+            } => {
+                let job = self.workshop.job(&run, attempt, work, may_refuse, limit);
+                let Some(job) = job else {
+                    return Some(failed(attempt, "the run's data is gone"));
+                };
+                if let Err(error) = self.link(node)?.dispatch(job) {
+                    let reason = format!("cannot start a thread for the call: {error}");
+                    return Some(failed(attempt, &reason));
+                }
+            }
+            Command::Cancel(attempt, node) => {
+                if let Some(link) = self.links.get(&node) {
+                    link.abandon(attempt);
+                }
+            }
+            Command::Part(node) => {
+                self.links.remove(&node);
+                self.hosts.forget(node);
+            }
+            Command::Prepare(run) => self.prepare(run),
+            Command::Discard(attempt) => drop(self.reporter.take(attempt)),
+            Command::Publish(run, event) => self.publish(&run, event),
+            Command::Forget(run) => {
+                self.workshop.forget(&run);
+                self.board.forget(&run);
+            }
+            Command::Open { ref run, .. }
+            | Command::Fold { ref run, .. }
+            | Command::Step { ref run, .. }
+            | Command::Adopt(ref run, _)
+            | Command::Evaluate(ref run, _)
+            | Command::Release(ref run) => {
+                let run = run.clone();
+                return self.workshop.carry_out(&run, command);
+            }
+        }
+        None
+    }
+
+    fn prepare(&self, run: RunId) {
+        let federation = self
+            .federation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let plan = federation.plan_of(&run).map(|(plan, _)| plan.clone());
+        drop(federation);
+        if let Some(plan) = plan {
+            self.workshop.prepare(run, plan);
+        }
+    }
+
+    fn publish(&self, run: &RunId, event: RunEvent) {
+        match &event {
+            RunEvent::Started => log::info!("run {run}: accepted"),
+            RunEvent::Round(report) => log::debug!("run {run}: round {} finished", report.round),
+            RunEvent::Notice(text) => log::warn!("run {run}: {text}"),
+            RunEvent::Ended(ending) => log::info!("run {run}: {ending}"),
+        }
+        self.board.post(run, event);
+    }
+
+    /// The connections to a node, opened when first needed.
+    fn link(&mut self, node: NodeId) -> Option<&mut Link> {
+        if !self.links.contains_key(&node) {
+            let federation = self
+                .federation
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let address = federation.cluster().roster().get(node)?.address.clone();
+            drop(federation);
+            let address: Address = address.parse().ok()?;
+            let (reporter, hosts) = (self.reporter.clone(), self.hosts.clone());
+            match Link::new(address, reporter, hosts, self.alive.0.clone()) {
+                Ok(link) => {
+                    self.links.insert(node, link);
+                }
+                Err(error) => {
+                    log::error!("cannot start a thread for a node: {error}");
+                    return None;
+                }
+            }
+        }
+        self.links.get_mut(&node)
+    }
+}
+
+fn failed(attempt: AttemptId, reason: &str) -> Event {
+    Event::Failed(attempt, Failure::new(FailureKind::Reported, reason))
+}

@@ -1,0 +1,132 @@
+//! The connections to one node: one for heartbeats, and one for each attempt it has in hand.
+//!
+//! Heartbeats have their own connection and thread, so they never queue behind training. A lane is a
+//! thread with a connection that carries one attempt at a time; lanes are started when needed and kept.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crossbeam_channel::{Sender, unbounded};
+
+use super::call::{Connected, Job, Reporter};
+use super::hosts::Hosts;
+use super::pulse::{self, Question};
+use crate::cluster::AttemptId;
+use crate::net::{Address, Control};
+
+/// Stacks of the threads here are small: there may be thousands.
+const STACK: usize = 256 << 10;
+
+/// What a lane is doing, for [`Link::abandon`].
+#[derive(Debug, Default)]
+pub(super) struct LaneState {
+    pub(super) attempt: Option<AttemptId>,
+    pub(super) control: Option<Control>,
+}
+
+struct Lane {
+    jobs: Sender<Job>,
+    state: Arc<Mutex<LaneState>>,
+}
+
+impl Lane {
+    /// Takes the lane for an attempt, if it is free.
+    fn take(&self, attempt: AttemptId) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = state.attempt.is_none();
+        if free {
+            state.attempt = Some(attempt);
+        }
+        free
+    }
+}
+
+/// All connections to one node. Dropping it ends its threads.
+pub(super) struct Link {
+    address: Address,
+    reporter: Reporter,
+    questions: Sender<Question>,
+    lanes: Vec<Lane>,
+}
+
+impl Link {
+    /// Starts the heartbeat's thread, which drops `alive` when it ends.
+    pub(super) fn new(
+        address: Address,
+        reporter: Reporter,
+        hosts: Hosts,
+        alive: Sender<()>,
+    ) -> std::io::Result<Link> {
+        let (questions, asked) = unbounded();
+        let (to, told) = (address.clone(), reporter.clone());
+        thread::Builder::new()
+            .name(format!("pulse {address}"))
+            .stack_size(STACK)
+            .spawn(move || {
+                pulse::run(&to, &asked, &told, &hosts);
+                drop(alive);
+            })?;
+        Ok(Link {
+            address,
+            reporter,
+            questions,
+            lanes: Vec::new(),
+        })
+    }
+
+    /// Asks by the heartbeat's connection.
+    pub(super) fn ask(&self, question: Question) {
+        // The thread ends only with the link.
+        let _ = self.questions.send(question);
+    }
+
+    /// Sends an attempt by a lane that is free, or a new one.
+    pub(super) fn dispatch(&mut self, job: Job) -> std::io::Result<()> {
+        let free = |lane: &&Lane| lane.take(job.attempt);
+        if let Some(lane) = self.lanes.iter().find(free) {
+            let _ = lane.jobs.send(job);
+            return Ok(());
+        }
+        let lane = self.start_lane(job.attempt)?;
+        let _ = lane.jobs.send(job);
+        self.lanes.push(lane);
+        Ok(())
+    }
+
+    /// Nobody waits for this attempt any more: the node is told, and the lane's connection is closed,
+    /// which frees the lane at once whatever the node does.
+    pub(super) fn abandon(&self, attempt: AttemptId) {
+        for lane in &self.lanes {
+            let state = lane.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if state.attempt == Some(attempt) {
+                self.ask(Question::Cancel(attempt));
+                if let Some(control) = &state.control {
+                    control.close();
+                }
+            }
+        }
+    }
+
+    fn start_lane(&self, attempt: AttemptId) -> std::io::Result<Lane> {
+        let (jobs, todo) = unbounded::<Job>();
+        let state = Arc::new(Mutex::new(LaneState {
+            attempt: Some(attempt),
+            control: None,
+        }));
+        let (shared, reporter) = (state.clone(), self.reporter.clone());
+        let mut connected = Connected::new(self.address.clone());
+        thread::Builder::new()
+            .name(format!("lane {}", self.address))
+            .stack_size(STACK)
+            .spawn(move || {
+                while let Ok(job) = todo.recv() {
+                    let fact = connected.carry(&job, &reporter, &shared);
+                    let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                    state.attempt = None;
+                    drop(state);
+                    reporter.report(fact);
+                }
+            })?;
+        Ok(Lane { jobs, state })
+    }
+}

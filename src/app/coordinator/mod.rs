@@ -1,0 +1,199 @@
+//! The coordinator: the core with threads, sockets, files and a clock around it.
+
+mod board;
+mod call;
+mod driver;
+mod hosts;
+mod link;
+mod materials;
+mod model_file;
+mod nodes_list;
+mod pulse;
+mod service;
+mod workshop;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, unbounded};
+
+pub use nodes_list::NodeList;
+
+use crate::app::clock::Clock;
+use crate::cluster::policy::POLICIES;
+use crate::cluster::{self, Cluster};
+use crate::fed::{Event, Federation};
+use crate::ml::data::Root;
+use crate::net::{Limits, Server, listen};
+use crate::seed::Seed;
+use call::Reporter;
+use driver::Driver;
+use hosts::Hosts;
+use service::Desk;
+use workshop::Workshop;
+
+/// How a coordinator is started.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to listen on.
+    pub bind: IpAddr,
+    /// Port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// Spec of the scheduling policy.
+    pub policy: String,
+    /// Where the nodes are listed.
+    pub nodes: NodeList,
+    /// Files of data specs lie below this.
+    pub data_root: PathBuf,
+    /// Share of a cohort a round needs, for plans that do not say.
+    pub quorum: f64,
+    /// The numbers of the cluster's rules.
+    pub cluster: cluster::Config,
+    /// For the random choices of policies.
+    pub seed: Seed,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            policy: "load-balancing".to_owned(),
+            nodes: NodeList::Empty,
+            data_root: PathBuf::from("."),
+            quorum: 0.5,
+            cluster: cluster::Config::default(),
+            seed: Seed(1),
+        }
+    }
+}
+
+/// Why a coordinator could not be started, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartError(pub String);
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running coordinator. Dropping it stops it without grace.
+pub struct Coordinator {
+    server: Server,
+    desk: Arc<Desk>,
+    stop_driver: Sender<()>,
+    /// Dropped to end the watch on the node list.
+    stop_watch: Option<Sender<()>>,
+    driver: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Coordinator {
+    /// Starts listening and greeting nodes.
+    ///
+    /// # Errors
+    /// When the policy is unknown, the node list is wrong, or the port cannot be had.
+    pub fn start(config: Config) -> Result<Coordinator, StartError> {
+        let policy = POLICIES
+            .build(&config.policy)
+            .map_err(|error| StartError(error.to_string()))?;
+        let listed = config.nodes.read().map_err(StartError)?;
+        let root = Root::new(&config.data_root).map_err(|error| StartError(error.to_string()))?;
+        let address = SocketAddr::new(config.bind, config.port);
+        let listener = listen(address).map_err(|error| {
+            StartError(format!(
+                "cannot listen on {address}: {error}; choose another port (0: any free one)"
+            ))
+        })?;
+        let spawn = |error: std::io::Error| StartError(format!("cannot start a thread: {error}"));
+
+        let (facts, inbox) = unbounded();
+        let reporter = Reporter::new(facts.clone());
+        let hosts = Hosts::default();
+        let clock = Clock::start();
+        let timeout = config.cluster.heartbeat_timeout;
+        let cluster = Cluster::new(config.cluster, policy, config.seed, first_attempt());
+        let federation = Arc::new(Mutex::new(Federation::new(cluster, config.quorum)));
+        let workshop = Workshop::new(root, hosts.clone(), reporter.clone()).map_err(spawn)?;
+        let workshop = Arc::new(workshop);
+        let board = Arc::default();
+        let driver = Driver {
+            federation: federation.clone(),
+            facts: inbox,
+            reporter,
+            workshop: workshop.clone(),
+            board: Arc::clone(&board),
+            hosts: hosts.clone(),
+            clock,
+            heartbeat_timeout: timeout,
+            links: Default::default(),
+            alive: unbounded(),
+        };
+        let (stop_driver, stopped) = unbounded();
+        let thread = thread::Builder::new()
+            .name("core".to_owned())
+            .spawn(move || driver.run(&stopped))
+            .map_err(spawn)?;
+        let _ = facts.send(Event::Listed(listed));
+        let (stop_watch, watched) = unbounded();
+        config.nodes.watch(facts.clone(), watched).map_err(spawn)?;
+        let desk = Arc::new(Desk::new(
+            facts,
+            federation,
+            workshop,
+            board,
+            hosts,
+            clock,
+            config.policy,
+        ));
+        let server = Server::start(listener, Limits::default(), service::serve(desk.clone()))
+            .map_err(|error| StartError(format!("cannot serve on {address}: {error}")))?;
+        Ok(Coordinator {
+            server,
+            desk,
+            stop_driver,
+            stop_watch: Some(stop_watch),
+            driver: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Ends: runs under way are called off and their nodes told, calls may be answered within `grace`.
+    pub fn stop(&self, grace: Duration) {
+        let thread = self
+            .driver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(thread) = thread else {
+            return;
+        };
+        self.desk.close(grace);
+        self.server.stop(grace);
+        let _ = self.stop_driver.send(());
+        self.desk.nudge();
+        let _ = thread.join();
+    }
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        self.stop_watch.take();
+        self.stop(Duration::ZERO);
+    }
+}
+
+/// Attempt ids start where no earlier life of this coordinator has been: at the time of its start.
+fn first_attempt() -> u64 {
+    crate::clock::unix_micros()
+}

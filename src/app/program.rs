@@ -1,0 +1,87 @@
+//! What the programs have in common at the terminal: how they log, fail and announce themselves.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Something went wrong while doing what was asked.
+pub const FAILED: u8 = 1;
+/// What was asked cannot be done by anyone.
+pub const WRONG_USAGE: u8 = 2;
+
+/// Logs to the standard error stream: `RUST_LOG` decides how much, `info` otherwise.
+pub fn log() {
+    let environment = env_logger::Env::default().default_filter_or("info");
+    env_logger::Builder::from_env(environment)
+        .format_target(false)
+        .init();
+}
+
+/// Says what went wrong and, if there is one, what to do about it.
+pub fn fail(error: impl Display, hint: Option<&str>) -> ExitCode {
+    let mut stderr = io::stderr().lock();
+    // Nobody is left to be told when this fails.
+    let _ = writeln!(stderr, "error: {error}");
+    if let Some(hint) = hint {
+        let _ = writeln!(stderr, "hint: {hint}");
+    }
+    ExitCode::from(FAILED)
+}
+
+/// Tells whoever started the program where it listens.
+///
+/// # Errors
+/// When the line cannot be written; a reader that has gone is no error.
+pub fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let said = writeln!(stdout, "listening on {address}").and_then(|()| stdout.flush());
+    match said {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        said => said,
+    }
+}
+
+/// Reads a span of time: `3`, `0.5`, `3s`, `500ms`, `2m`. Without a unit: seconds.
+///
+/// # Errors
+/// When it is not one, or longer than a year.
+pub fn parse_span(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("`{unit}` is not one of ms, s, m, h")),
+    };
+    let seconds = number
+        .trim()
+        .parse::<f64>()
+        .map_err(|_| format!("`{text}` is not a span of time such as 3, 0.5s or 500ms"))?
+        * factor;
+    if !(0.0..=31_536_000.0).contains(&seconds) {
+        return Err(format!("`{text}` is not between 0 and a year"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_with_and_without_units() {
+        for (text, millis) in [("3", 3000), ("0.5", 500), ("500ms", 500), (" 2m ", 120_000)] {
+            assert_eq!(parse_span(text).unwrap().as_millis(), millis, "{text}");
+        }
+        for text in ["", "x", "3 days", "-1", "nan", "1e30"] {
+            assert!(parse_span(text).is_err(), "{text}");
+        }
+    }
+}

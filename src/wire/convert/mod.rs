@@ -1,0 +1,111 @@
+//! From messages to trusted types and back. Foreign data is checked here, once.
+
+pub mod foreign;
+pub mod plan;
+pub mod report;
+mod update;
+
+use std::fmt;
+
+pub use update::{Initial, UpdateBounds};
+
+use super::stubs::types::{
+    self, DType as WireDType, FaultCode, Hello, PROTOCOL_MAJOR, PROTOCOL_MINOR, Payload,
+};
+use crate::cluster::AttemptId;
+use crate::ml::layout::{DType, Layout};
+
+/// The one codec so far: values as they are.
+pub const RAW: &str = "raw";
+
+/// An answer that cannot be accepted, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(pub String);
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// What this program says of itself first.
+pub fn hello() -> Hello {
+    Hello {
+        protocol_major: PROTOCOL_MAJOR,
+        protocol_minor: PROTOCOL_MINOR,
+        software: Some(concat!("roundtable/", env!("CARGO_PKG_VERSION")).to_owned()),
+        abilities: None,
+    }
+}
+
+/// Whether we can talk to a peer that says this.
+///
+/// # Errors
+/// When its major version is another one.
+pub fn check_hello(hello: &Hello) -> Result<(), Invalid> {
+    if hello.protocol_major == PROTOCOL_MAJOR {
+        return Ok(());
+    }
+    Err(Invalid(format!(
+        "it speaks version {}.{} of the protocol, this program {PROTOCOL_MAJOR}.{PROTOCOL_MINOR}; \
+         use programs of the same release",
+        hello.protocol_major, hello.protocol_minor
+    )))
+}
+
+/// An attempt's id on the wire.
+pub fn attempt_id(attempt: AttemptId) -> i64 {
+    i64::try_from(attempt.0).unwrap_or(i64::MAX)
+}
+
+/// A count on the wire.
+pub fn count(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}
+
+/// A small count on the wire.
+pub fn small(value: impl TryInto<i32>) -> i32 {
+    value.try_into().unwrap_or(i32::MAX)
+}
+
+/// A layout on the wire.
+pub fn tensors(layout: &Layout) -> Vec<types::Tensor> {
+    let dtype = match layout.dtype() {
+        DType::F32 => WireDType::F32,
+        DType::F64 => WireDType::F64,
+    };
+    layout
+        .tensors()
+        .iter()
+        .map(|tensor| types::Tensor {
+            name: tensor.name.clone(),
+            dtype,
+            shape: tensor.shape.iter().map(|&size| count(size)).collect(),
+        })
+        .collect()
+}
+
+/// Bytes as a payload: within the message when they are few, else as a blob of this digest.
+pub fn payload(bytes: &bytes::Bytes, digest: &bytes::Bytes) -> Payload {
+    let inline = bytes.len() <= usize::try_from(types::INLINE_LIMIT).unwrap_or(0);
+    Payload {
+        codec: RAW.to_owned(),
+        length: count(bytes.len()),
+        inline_data: inline.then(|| bytes.clone()),
+        digest: (!inline).then(|| digest.clone()),
+    }
+}
+
+/// A fault for the peer.
+pub fn fault(code: FaultCode, message: impl Into<String>) -> types::Fault {
+    types::Fault {
+        code,
+        message: message.into(),
+        hint: None,
+        retryable: None,
+        retry_after_ms: None,
+        problems: None,
+    }
+}

@@ -1,0 +1,280 @@
+//! Plans: from a client's message, with every problem named at once, and back.
+
+use super::{Initial, Invalid, count, foreign, small};
+use crate::fed::strategy::STRATEGIES;
+use crate::fed::{DataPlan, Plan, Problem};
+use crate::ml::data::DATA;
+use crate::ml::model::MODELS;
+use crate::ml::partition::PARTITIONS;
+use crate::ml::training::Training;
+use crate::seed::Seed;
+use crate::spec::{Spec, SpecError};
+use crate::wire::stubs::types::DataRef;
+use crate::wire::stubs::{compute_node, coordinator};
+
+/// A model sized by the data: one hidden layer between its features and classes.
+pub const AUTO_MODEL: &str = "auto";
+/// Data of a plan that names none.
+pub const DEFAULT_DATA: &str = "builtin:digits";
+/// Data that only nodes hold.
+pub const PRIVATE: &str = "private";
+/// Data that the coordinator sends to the nodes.
+pub const SHIP: &str = "ship";
+
+const ROUNDS: i32 = 20;
+const EPOCHS: i32 = 5;
+const BATCH: i32 = 10;
+const LEARNING_RATE: f64 = 0.1;
+const HELD_OUT: f64 = 0.2;
+const SEED: i64 = 1;
+const LARGEST_UPDATE: f64 = 1024.0;
+
+/// Reads a client's plan; absent fields take their defaults.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Problem>> {
+    let mut reader = Reader::default();
+    let read = Plan {
+        model: reader.model(plan),
+        data: reader.data(plan.data.as_ref()),
+        rounds: reader.whole("rounds", plan.rounds.unwrap_or(ROUNDS)),
+        training: reader.training(plan.training.as_ref()),
+        strategy: reader.strategy(plan.strategy.as_deref().unwrap_or("fedavg")),
+        seed: Seed(plan.seed.unwrap_or(SEED).cast_unsigned()),
+        cohort: plan.cohort.map(|cohort| reader.whole("cohort", cohort)),
+        quorum: plan.quorum,
+        largest_update: LARGEST_UPDATE,
+    };
+    let initial = reader.initial(plan);
+    reader.problems.extend(read.problems());
+    if reader.problems.is_empty() {
+        Ok((read, initial))
+    } else {
+        Err(reader.problems)
+    }
+}
+
+/// A plan as a message, with every default filled in.
+pub fn write(plan: &Plan) -> coordinator::Plan {
+    coordinator::Plan {
+        model: Some(plan.model.clone()),
+        data: Some(data_ref(&plan.data, plan.seed)),
+        rounds: Some(small(plan.rounds)),
+        training: Some(training(&plan.training)),
+        strategy: Some(plan.strategy.to_string()),
+        seed: Some(plan.seed.0.cast_signed()),
+        cohort: plan.cohort.map(small),
+        quorum: plan.quorum,
+        layout: None,
+        parameters: None,
+    }
+}
+
+/// What nodes are told of the data.
+pub fn data_ref(data: &DataPlan, seed: Seed) -> DataRef {
+    DataRef {
+        spec: data.spec.clone(),
+        partition: data.partition.clone(),
+        shards: data.shards.map(small),
+        seed: Some(seed.0.cast_signed()),
+        held_out: Some(data.held_out),
+    }
+}
+
+/// What nodes are told of the training.
+pub fn training(training: &Training) -> compute_node::Training {
+    compute_node::Training {
+        epochs: Some(small(training.epochs())),
+        batch: Some(small(training.batch())),
+        learning_rate: training.learning_rate(),
+        objective: Some(training.objective_spec().to_owned()),
+        plateau: training.plateau(),
+    }
+}
+
+/// Collects problems while it reads.
+#[derive(Default)]
+struct Reader {
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn wrong(&mut self, field: &str, message: impl ToString) {
+        self.problems.push(Problem {
+            field: format!("plan.{field}"),
+            message: message.to_string(),
+        });
+    }
+
+    fn whole(&mut self, field: &str, value: i32) -> u32 {
+        u32::try_from(value).unwrap_or_else(|_| {
+            self.wrong(field, format!("{value} is negative"));
+            1
+        })
+    }
+
+    /// A model by any name: what we do not know, a node may. Known names must have right options.
+    fn model(&mut self, plan: &coordinator::Plan) -> String {
+        let model = plan.model.as_deref().unwrap_or(AUTO_MODEL);
+        if model == AUTO_MODEL {
+            return model.to_owned();
+        }
+        match MODELS.build(model) {
+            Ok(_) | Err(SpecError::UnknownName { .. }) => {}
+            Err(error) => self.wrong("model", error),
+        }
+        model.to_owned()
+    }
+
+    fn data(&mut self, data: Option<&DataRef>) -> DataPlan {
+        let spec = data.map_or(DEFAULT_DATA, |data| data.spec.as_str());
+        self.check_data(spec);
+        let partition = data.and_then(|data| data.partition.clone());
+        if let Some(partition) = &partition
+            && let Err(error) = PARTITIONS.build(partition)
+        {
+            self.wrong("data.partition", error);
+        }
+        DataPlan {
+            spec: spec.to_owned(),
+            partition,
+            shards: data
+                .and_then(|data| data.shards)
+                .map(|shards| self.whole("data.shards", shards)),
+            held_out: data.and_then(|data| data.held_out).unwrap_or(HELD_OUT),
+        }
+    }
+
+    fn check_data(&mut self, spec: &str) {
+        let parsed: Result<Spec, SpecError> = opened_as(spec).parse();
+        match parsed {
+            Ok(parsed) if parsed.name() == PRIVATE => {}
+            Ok(parsed) => {
+                if let Err(error) = DATA.build_spec(&parsed) {
+                    self.wrong("data.spec", format!("{error}; also: ship, private"));
+                }
+            }
+            Err(error) => self.wrong("data.spec", error),
+        }
+    }
+
+    fn training(&mut self, wire: Option<&compute_node::Training>) -> Training {
+        let epochs = wire.and_then(|t| t.epochs).unwrap_or(EPOCHS);
+        let batch = wire.and_then(|t| t.batch).unwrap_or(BATCH);
+        let rate = wire.map_or(LEARNING_RATE, |t| t.learning_rate);
+        let objective = wire.and_then(|t| t.objective.as_deref());
+        let (epochs, batch) = (
+            self.whole("training.epochs", epochs),
+            self.whole("training.batch", batch),
+        );
+        let plateau = wire.and_then(|t| t.plateau);
+        let default = "cross-entropy";
+        Training::new(epochs, batch, rate, objective.unwrap_or(default), plateau)
+            .or_else(|error| {
+                self.wrong(&format!("training.{}", error.field()), error);
+                Training::new(1, 0, LEARNING_RATE, default, None)
+            })
+            .expect("the defaults are in range")
+    }
+
+    fn strategy(&mut self, spec: &str) -> crate::fed::strategy::Strategy {
+        STRATEGIES
+            .build(spec)
+            .or_else(|error| {
+                self.wrong("strategy", error);
+                STRATEGIES.build("fedavg")
+            })
+            .expect("the default strategy is in the table")
+    }
+
+    fn initial(&mut self, plan: &coordinator::Plan) -> Option<Initial> {
+        let (tensors, payload) = (plan.layout.as_ref()?, plan.parameters.as_ref()?);
+        let read = || -> Result<Initial, Invalid> {
+            let layout = foreign::layout(tensors)?;
+            foreign::payload_length(payload, layout.byte_length())?;
+            let bytes = payload.inline_data.as_ref().ok_or_else(|| {
+                Invalid(format!(
+                    "{} bytes do not fit into a plan",
+                    count(payload.length)
+                ))
+            })?;
+            Initial::new(layout, bytes)
+        };
+        match read() {
+            Ok(initial) => Some(initial),
+            Err(error) => {
+                self.wrong("parameters", error);
+                None
+            }
+        }
+    }
+}
+
+/// The spec by which the coordinator itself opens the data: what is shipped is read from a path.
+pub fn opened_as(spec: &str) -> String {
+    match spec.strip_prefix(SHIP) {
+        Some(rest) if rest.starts_with(':') => format!("path{rest}"),
+        _ => spec.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_plan_is_the_default_job() {
+        let (plan, initial) = read(&coordinator::Plan::default()).unwrap();
+        assert_eq!(plan.data.spec, DEFAULT_DATA);
+        assert_eq!((plan.rounds, plan.training.epochs()), (20, 5));
+        assert_eq!(initial, None);
+        let (again, _) = read(&write(&plan)).unwrap();
+        assert_eq!(again, plan, "what is written reads back equal");
+    }
+
+    #[test]
+    fn all_problems_are_named_at_once() {
+        let plan = coordinator::Plan {
+            model: Some("mlp:64".to_owned()),
+            rounds: Some(-3),
+            strategy: Some("fedavgg".to_owned()),
+            quorum: Some(1.5),
+            training: Some(compute_node::Training {
+                learning_rate: f64::NAN,
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let problems = read(&plan).unwrap_err();
+        let fields: Vec<&str> = problems.iter().map(|p| p.field.as_str()).collect();
+        for field in [
+            "plan.model",
+            "plan.rounds",
+            "plan.strategy",
+            "plan.quorum",
+            "plan.training.learning_rate",
+        ] {
+            assert!(
+                fields.contains(&field),
+                "{field} is missing in {problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_models_are_left_to_nodes() {
+        let plan = coordinator::Plan {
+            model: Some("forest:trees=10".to_owned()),
+            ..Default::default()
+        };
+        assert_eq!(read(&plan).unwrap().0.model, "forest:trees=10");
+    }
+
+    #[test]
+    fn shipped_data_is_opened_as_a_path() {
+        assert_eq!(opened_as("ship:a/b.csv,label=y"), "path:a/b.csv,label=y");
+        assert_eq!(opened_as("builtin:digits"), "builtin:digits");
+        assert_eq!(opened_as("private:"), "private:");
+    }
+}

@@ -1,0 +1,149 @@
+//! Reports and statuses, as messages.
+
+use bytes::Bytes;
+
+use super::{count, plan, small};
+use crate::cluster::{Health, Node, Time};
+use crate::fed::{Ending, Report, RoundReport, RunEvent, RunId, RunState, RunStatus};
+use crate::ml::metrics::Metrics;
+use crate::wire::stubs::coordinator as wire;
+use crate::wire::stubs::types;
+
+/// Metrics.
+pub fn metrics(metrics: &Metrics) -> types::Metrics {
+    types::Metrics {
+        rows: count(metrics.rows),
+        loss: metrics.loss,
+        accuracy: Some(metrics.accuracy()),
+        correct: Some(count(metrics.correct)),
+    }
+}
+
+/// A finished round.
+pub fn round(report: &RoundReport) -> wire::RoundReport {
+    wire::RoundReport {
+        round: small(report.round),
+        metrics: report.metrics.as_ref().map(metrics),
+        training_loss: Some(report.training_loss),
+        asked: Some(small(report.asked)),
+        counted: Some(small(report.counted)),
+        omitted: Some(
+            report
+                .omitted
+                .iter()
+                .map(|omission| wire::Omission {
+                    shard: omission.shard.clone(),
+                    reason: omission.reason.clone(),
+                })
+                .collect(),
+        ),
+        rows: Some(count(report.rows)),
+        seconds: Some(report.took.as_secs_f64()),
+        retries: Some(small(report.retries)),
+        refusals: Some(small(report.refusals)),
+        digest: Some(Bytes::copy_from_slice(&report.digest)),
+    }
+}
+
+/// What a run ended with.
+pub fn report(run: &RunId, report: &Report) -> wire::Report {
+    wire::Report {
+        run: run.0.clone(),
+        accuracy: report.metrics.map(|metrics| metrics.accuracy()),
+        metrics: report.metrics.as_ref().map(metrics),
+        rounds: Some(small(report.rounds)),
+        seconds: Some(report.took.as_secs_f64()),
+        digest: Some(Bytes::copy_from_slice(&report.digest)),
+    }
+}
+
+/// Where a run stands.
+pub fn status(status: &RunStatus) -> wire::RunStatus {
+    let (state, ended, error) = match &status.state {
+        RunState::Running => (wire::RunState::RUNNING, None, None),
+        RunState::Ended(ending) => match ending {
+            Ending::Succeeded(report) => (wire::RunState::SUCCEEDED, Some(report), None),
+            Ending::Failed(reason) => (wire::RunState::FAILED, None, Some(reason)),
+            Ending::Stopped(reason) => (wire::RunState::STOPPED, None, Some(reason)),
+            Ending::Cancelled => (wire::RunState::CANCELLED, None, None),
+        },
+    };
+    wire::RunStatus {
+        run: status.run.0.clone(),
+        state,
+        plan: Some(plan::write(&status.plan)),
+        round: Some(small(status.round)),
+        rounds: Some(small(status.plan.rounds)),
+        activity: Some(status.activity.clone()),
+        last: status.last.as_ref().map(round),
+        report: ended.map(|ended| report(&status.run, ended)),
+        error: error.cloned(),
+        hint: hint(state).map(str::to_owned),
+    }
+}
+
+/// What to do about a run that ended like this.
+fn hint(state: wire::RunState) -> Option<&'static str> {
+    match state {
+        wire::RunState::STOPPED => Some(
+            "check the nodes of compute_nodes.txt, start them with `compute_node PORT LOAD`, then `resume` the run",
+        ),
+        _ => None,
+    }
+}
+
+/// An entry of a run's log; `status` for the last one.
+pub fn event(sequence: u64, event: &RunEvent, now: &RunStatus) -> wire::Event {
+    let mut entry = wire::Event {
+        sequence: count(sequence),
+        kind: wire::EventKind::UNKNOWN,
+        round: None,
+        message: None,
+        status: None,
+    };
+    match event {
+        RunEvent::Started => entry.kind = wire::EventKind::STARTED,
+        RunEvent::Round(report) => {
+            entry.kind = wire::EventKind::ROUND;
+            entry.round = Some(round(report));
+        }
+        RunEvent::Notice(text) => {
+            entry.kind = wire::EventKind::NOTICE;
+            entry.message = Some(text.clone());
+        }
+        RunEvent::Ended(ending) => {
+            entry.kind = wire::EventKind::ENDED;
+            let ended = RunStatus {
+                state: RunState::Ended(ending.clone()),
+                ..now.clone()
+            };
+            entry.status = Some(status(&ended));
+        }
+    }
+    entry
+}
+
+/// What is known of a node.
+pub fn node(now: Time, node: &Node) -> wire::NodeStatus {
+    let state = match node.health {
+        Health::New => wire::NodeState::NEW,
+        Health::Up => wire::NodeState::UP,
+        Health::Down => wire::NodeState::DOWN,
+        Health::Leaving => wire::NodeState::LEAVING,
+    };
+    let failure = node.last_failure.as_ref();
+    wire::NodeStatus {
+        address: node.address.clone(),
+        state,
+        slots: Some(small(node.slots())),
+        busy: Some(small(node.in_hand)),
+        load: Some(node.load),
+        rows_per_second: node.greeting.as_ref().and_then(|greeting| greeting.speed),
+        completed: Some(count(node.completed)),
+        failed: Some(count(node.failed)),
+        refused: Some(count(node.refused)),
+        failure: failure.map(|(_, failure)| failure.to_string()),
+        failure_age_ms: failure.map(|&(at, _)| count(now.since(at).as_millis())),
+        hosted: None,
+    }
+}
