@@ -259,7 +259,7 @@ impl Rows {
             });
             if ships {
                 let rows = source.shard(index).map_err(|error| error.to_string())?;
-                let bytes = Bytes::from(encode(&rows));
+                let bytes = encode(&rows);
                 shipped.push((transfer::digest(&bytes), bytes));
             }
         }
