@@ -5,7 +5,8 @@ use std::fs;
 use std::io::Read;
 use std::sync::Arc;
 
-use super::csv::{Format, Label, Table, assemble, read};
+use super::csv::{Format, Label, read};
+use super::table::{Table, assemble};
 use super::{DataError, Dataset, Opened, Origin, Root};
 use crate::seed::Seed;
 use crate::spec::{Arguments, OptionHelp, Row, SpecError};
