@@ -18,7 +18,17 @@ pub struct Training {
     batch: u32,
     learning_rate: f64,
     objective: Arc<dyn Objective>,
+    objective_spec: String,
     plateau: Option<f64>,
+}
+
+impl PartialEq for Training {
+    fn eq(&self, other: &Self) -> bool {
+        (self.epochs, self.batch) == (other.epochs, other.batch)
+            && self.learning_rate == other.learning_rate
+            && self.objective_spec == other.objective_spec
+            && self.plateau == other.plateau
+    }
 }
 
 impl Training {
@@ -49,6 +59,7 @@ impl Training {
         {
             return Err(TrainingError::Plateau(change));
         }
+        let objective_spec = objective.to_owned();
         let objective = OBJECTIVES
             .build(objective)
             .map_err(TrainingError::Objective)?;
@@ -57,6 +68,7 @@ impl Training {
             batch,
             learning_rate,
             objective,
+            objective_spec,
             plateau,
         })
     }
@@ -79,6 +91,11 @@ impl Training {
     /// What is made small.
     pub fn objective(&self) -> &dyn Objective {
         &*self.objective
+    }
+
+    /// The spec of what is made small.
+    pub fn objective_spec(&self) -> &str {
+        &self.objective_spec
     }
 
     /// Change of the summed loss at or below which training stops.

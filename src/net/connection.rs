@@ -1,20 +1,21 @@
 //! The client's side of a connection: two halves to build protocols upon, and a handle that
 //! sets deadlines, tells failures, and closes from any thread.
 
-use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
+use super::buffer::GrowingReader;
 use super::deadline::Armed;
 use super::error::{CallError, NetError, NetErrorKind};
 use crate::clock;
 
-/// Larger reads and writes go past the buffers.
+/// Larger writes go past the buffer.
 const BUFFER: usize = 64 << 10;
 
 /// The incoming half of a connection.
-pub type Reader = BufReader<Inward>;
+pub type Reader = GrowingReader<Inward>;
 
 /// The outgoing half of a connection.
 pub type Writer = BufWriter<Outward>;
@@ -63,7 +64,7 @@ impl Connection {
             state,
         });
         Ok(Connection {
-            reader: BufReader::with_capacity(BUFFER, Inward(Half::new(&link))),
+            reader: GrowingReader::new(Inward(Half::new(&link))),
             writer: BufWriter::with_capacity(BUFFER, Outward(Half::new(&link))),
             control: Control(link),
         })

@@ -1,45 +1,32 @@
-//! One served connection from first byte to last: wait, serve, answer, again; and why it ended.
+//! One served connection from first byte to last: wait, serve, answer, again.
 
 use std::any::Any;
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use thrift::TransportErrorKind;
-
+use super::ending::{Ended, Obituary};
 use super::registry::Registry;
 use super::reply::ReplyWriter;
 use super::request::{Arrival, RequestReader};
 use super::service::{Service, Session};
-use super::slot::{Counts, Slot};
-use super::throttle::Throttle;
+use super::slot::Slot;
 use crate::clock;
 
 /// Buffers stay this long after a call, then the connection waits without any.
 const KEEP_BUFFERS: Duration = Duration::from_secs(1);
 
-/// Why a connection is over.
-#[derive(Debug)]
-pub(super) enum Ended {
-    /// The peer closed it between calls.
-    Left,
-    /// We closed it: stopped, or displaced to make room.
-    Closed,
-    /// No next call within the limit.
-    Idle,
-    /// No first call within the limit.
-    NeverCalled,
-    /// Broken off within a message.
-    Broken(io::Error),
-    /// The session gave up.
-    Failed(thrift::Error),
-    /// The handler panicked, and said this.
-    Panicked(String),
-}
+/// How long a peer that is told why it is closed may take to read that.
+const LINGER: Duration = Duration::from_millis(200);
 
-/// Serves a connection to its end.
-pub(super) fn converse<S: Service>(service: &S, registry: &Registry, slot: &Arc<Slot>) -> Ended {
+/// Serves a connection to its end, and records that.
+pub(super) fn converse<S: Service>(
+    service: &S,
+    registry: &Registry,
+    slot: &Arc<Slot>,
+    obituary: &Obituary,
+) {
     let mut talk = Talk {
         registry,
         slot,
@@ -51,7 +38,13 @@ pub(super) fn converse<S: Service>(service: &S, registry: &Registry, slot: &Arc<
         Err(panic) => Ended::Panicked(message_of(&*panic)),
     };
     talk.reply.discard();
-    ended
+    // Before the peer can see the end, so that whoever asks next finds it counted.
+    obituary.record(registry, slot, &ended);
+    if matches!(ended, Ended::Failed(_)) {
+        // Closing upon unread bytes resets the connection, and a reset overtakes the exception
+        // that may have been written last.
+        talk.request.drain(clock::now() + LINGER);
+    }
 }
 
 struct Talk<'a> {
@@ -131,71 +124,4 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().map(str::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".into())
-}
-
-/// Counts and logs the ends of connections, the noteworthy at most once a second each.
-#[derive(Debug, Default)]
-pub(super) struct Obituary {
-    slow: Throttle,
-    malformed: Throttle,
-    panics: Throttle,
-}
-
-impl Obituary {
-    pub(super) fn record(&self, registry: &Registry, slot: &Slot, ended: &Ended) {
-        let peer = slot.peer.address;
-        match classify(ended) {
-            Class::Ordinary => log::debug!("{peer}: {ended:?}"),
-            Class::Slow(what) => {
-                registry.count(|counts: &mut Counts| counts.timed_out += 1);
-                if let Some(more) = self.slow.permit() {
-                    log::warn!("closed {peer}: {what}{more}");
-                }
-            }
-            Class::Malformed(what) => {
-                registry.count(|counts| counts.malformed += 1);
-                if let Some(more) = self.malformed.permit() {
-                    log::warn!("closed {peer}: {what}{more}");
-                }
-            }
-            Class::Panic(what) => {
-                registry.count(|counts| counts.panicked += 1);
-                if let Some(more) = self.panics.permit() {
-                    log::error!("closed {peer}: a handler panicked: {what}{more}");
-                }
-            }
-        }
-    }
-}
-
-enum Class {
-    Ordinary,
-    Slow(String),
-    Malformed(String),
-    Panic(String),
-}
-
-fn classify(ended: &Ended) -> Class {
-    match ended {
-        Ended::Left | Ended::Closed | Ended::Idle => Class::Ordinary,
-        Ended::NeverCalled => Class::Slow("no first call came in time".into()),
-        Ended::Panicked(what) => Class::Panic(what.clone()),
-        Ended::Broken(error) => match error.kind() {
-            ErrorKind::TimedOut => Class::Slow("a message did not get through in time".into()),
-            ErrorKind::Unsupported => Class::Malformed(format!("this looks like {error}")),
-            ErrorKind::InvalidData => Class::Malformed(error.to_string()),
-            _ => Class::Ordinary,
-        },
-        Ended::Failed(thrift::Error::Transport(error)) => match error.kind {
-            TransportErrorKind::TimedOut => {
-                Class::Slow("a message did not get through in time".into())
-            }
-            TransportErrorKind::SizeLimit | TransportErrorKind::NegativeSize => {
-                Class::Malformed(error.message.clone())
-            }
-            _ => Class::Ordinary,
-        },
-        Ended::Failed(thrift::Error::Protocol(error)) => Class::Malformed(error.message.clone()),
-        Ended::Failed(_) => Class::Ordinary,
-    }
 }

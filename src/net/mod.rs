@@ -23,10 +23,12 @@
 //! ```
 
 mod address;
+mod buffer;
 mod connect;
 mod connection;
 mod conversation;
 mod deadline;
+mod ending;
 mod error;
 mod limits;
 mod nodes_file;
@@ -37,9 +39,11 @@ mod request;
 mod server;
 mod service;
 mod slot;
+mod socket;
 mod throttle;
 
 pub use address::{Address, AddressError};
+pub use buffer::GrowingReader;
 pub use connect::connect;
 pub use connection::{Connection, Control, Inward, Outward, Reader, Writer};
 pub use error::{CallError, NetError, NetErrorKind};

@@ -98,7 +98,7 @@ impl Registry {
 
     /// Counts a served call; after the first the connection is a newcomer no more.
     pub(super) fn note_served(&self, slot: &Slot) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.calls.fetch_add(1, Ordering::Release);
         if slot.is_established() {
             return;
         }
@@ -113,10 +113,16 @@ impl Registry {
     }
 
     pub(super) fn counts(&self) -> Counts {
+        let calls = self.calls.load(Ordering::Acquire);
         let state = self.lock();
-        let calls = self.calls.load(Ordering::Relaxed);
+        let idle = state
+            .open
+            .values()
+            .filter(|slot| slot.phase() == Phase::Idle)
+            .count() as u64;
         Counts {
             open: state.open.len() as u64,
+            idle,
             calls,
             ..state.counts
         }

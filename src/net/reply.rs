@@ -3,12 +3,13 @@
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::sync::Arc;
 
-use super::deadline::{Armed, Pace};
 use super::limits::Limits;
 use super::opening::Wrapping;
-use super::request::BUFFER;
 use super::slot::Slot;
-use crate::clock;
+use super::socket::WriteSocket;
+
+/// Larger writes go past the buffer straight to the socket.
+const BUFFER: usize = 64 << 10;
 
 /// A frame begins with its length.
 const HEADER: usize = 4;
@@ -42,7 +43,7 @@ impl ReplyWriter {
         self.wrapping = wrapping;
         self.frame.clear();
         if let Some(output) = &mut self.output {
-            output.get_mut().pace = None;
+            output.get_mut().restart();
         }
     }
 
@@ -107,49 +108,5 @@ impl Write for ReplyWriter {
             Some(output) => output.flush(),
             None => Ok(()),
         }
-    }
-}
-
-/// Writes to the socket under a total deadline that starts with the first byte of a reply.
-#[derive(Debug)]
-struct WriteSocket {
-    slot: Arc<Slot>,
-    armed: Armed,
-    pace: Option<Pace>,
-    limits: Limits,
-}
-
-impl WriteSocket {
-    fn new(slot: Arc<Slot>, limits: &Limits) -> WriteSocket {
-        WriteSocket {
-            slot,
-            armed: Armed::default(),
-            pace: None,
-            limits: limits.clone(),
-        }
-    }
-}
-
-impl Write for WriteSocket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let start = || {
-            Pace::new(
-                clock::now(),
-                self.limits.reply,
-                self.limits.bytes_per_second,
-            )
-        };
-        let pace = self.pace.get_or_insert_with(start);
-        let mut stream = &self.slot.stream;
-        let arm = |timeout| stream.set_write_timeout(timeout);
-        let count = self
-            .armed
-            .until(Some(pace.deadline()), arm, || stream.write(bytes))?;
-        pace.advance(count);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -1,17 +1,17 @@
 //! The incoming side of a served connection: one request at a time, bounded in size and time.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::deadline::{Armed, Pace};
+use super::buffer::GrowingReader;
+use super::deadline::Pace;
 use super::limits::Limits;
 use super::opening::{STRICT, Wrapping, looks_like};
 use super::slot::{Phase, Slot};
+use super::socket::{Patience, ReadSocket};
 use crate::clock;
-
-/// Larger reads go past the buffer straight into the reader's memory.
-pub(super) const BUFFER: usize = 64 << 10;
 
 /// The bytes of one request. It ends where the frame ends or the size limit is reached; reading
 /// from it past the request's deadline is an error of kind `TimedOut`.
@@ -19,7 +19,7 @@ pub(super) const BUFFER: usize = 64 << 10;
 pub struct RequestReader {
     slot: Arc<Slot>,
     /// Held only around calls: a connection that stays silent keeps no memory.
-    input: Option<BufReader<ReadSocket>>,
+    input: Option<GrowingReader<ReadSocket>>,
     wrapping: Wrapping,
     left: usize,
 }
@@ -63,7 +63,7 @@ impl RequestReader {
         let mut socket = ReadSocket::new(self.slot.clone(), Patience::Wait(deadline));
         let arrival = arrival(socket.peek())?;
         if arrival == Arrival::Request {
-            self.input = Some(BufReader::with_capacity(BUFFER, socket));
+            self.input = Some(GrowingReader::new(socket));
         }
         Ok(arrival)
     }
@@ -97,6 +97,18 @@ impl RequestReader {
             Ok(())
         }
     }
+
+    /// Tells the peer that nothing more will be said, and throws away what it still says until
+    /// it has closed too or `deadline` has passed.
+    pub(super) fn drain(&mut self, deadline: Instant) {
+        let Some(input) = &mut self.input else { return };
+        let socket = input.get_mut();
+        socket.patience = Patience::Wait(deadline);
+        let mut waste = [0; 4096];
+        if socket.slot.stream.shutdown(Shutdown::Write).is_ok() {
+            while matches!(socket.read(&mut waste), Ok(1..)) {}
+        }
+    }
 }
 
 impl Read for RequestReader {
@@ -116,7 +128,7 @@ impl Read for RequestReader {
 }
 
 /// Reads a frame's length, believing it only within the limit, and looks at what it holds.
-fn open_frame(input: &mut BufReader<ReadSocket>, limit: usize) -> io::Result<usize> {
+fn open_frame(input: &mut GrowingReader<ReadSocket>, limit: usize) -> io::Result<usize> {
     let mut length = [0; 4];
     input.read_exact(&mut length)?;
     let announced = u32::from_be_bytes(length) as usize;
@@ -146,56 +158,5 @@ fn arrival(result: io::Result<usize>) -> io::Result<Arrival> {
         Ok(_) => Ok(Arrival::Request),
         Err(error) if error.kind() == ErrorKind::TimedOut => Ok(Arrival::Silence),
         Err(error) => Err(error),
-    }
-}
-
-/// How long the next read may take.
-#[derive(Clone, Copy, Debug)]
-enum Patience {
-    Wait(Instant),
-    Message(Pace),
-}
-
-/// Reads from the socket under a total deadline, and keeps the slot's phase true meanwhile.
-#[derive(Debug)]
-struct ReadSocket {
-    slot: Arc<Slot>,
-    armed: Armed,
-    patience: Patience,
-}
-
-impl ReadSocket {
-    fn new(slot: Arc<Slot>, patience: Patience) -> ReadSocket {
-        ReadSocket {
-            slot,
-            armed: Armed::default(),
-            patience,
-        }
-    }
-
-    fn peek(&mut self) -> io::Result<usize> {
-        self.receive(|slot| slot.stream.peek(&mut [0]))
-    }
-
-    fn receive(&mut self, mut read: impl FnMut(&Slot) -> io::Result<usize>) -> io::Result<usize> {
-        let (phase, deadline) = match &self.patience {
-            Patience::Wait(deadline) => (Phase::Idle, *deadline),
-            Patience::Message(pace) => (Phase::Receiving, pace.deadline()),
-        };
-        self.slot.enter(phase)?;
-        let slot = &self.slot;
-        let arm = |timeout| slot.stream.set_read_timeout(timeout);
-        let count = self.armed.until(Some(deadline), arm, || read(slot))?;
-        self.slot.enter(Phase::Working)?;
-        if let Patience::Message(pace) = &mut self.patience {
-            pace.advance(count);
-        }
-        Ok(count)
-    }
-}
-
-impl Read for ReadSocket {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.receive(|slot| (&slot.stream).read(into))
     }
 }

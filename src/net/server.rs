@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::conversation::{Obituary, converse};
+use super::conversation::converse;
+use super::ending::Obituary;
 use super::limits::Limits;
 use super::registry::{Refusal, Registry};
 use super::service::Service;
@@ -189,8 +190,7 @@ impl<S: Service> Acceptor<S> {
     }
 
     fn attend(&self, slot: Arc<Slot>) {
-        let ended = converse(&self.service, &self.registry, &slot);
-        self.obituary.record(&self.registry, &slot, &ended);
+        converse(&self.service, &self.registry, &slot, &self.obituary);
         self.registry.release(slot);
     }
 

@@ -110,6 +110,8 @@ impl Slot {
 pub struct Counts {
     /// Connections open now.
     pub open: u64,
+    /// Those of them that wait for a call.
+    pub idle: u64,
     /// Connections let in.
     pub accepted: u64,
     /// Newcomers closed at once for want of room.

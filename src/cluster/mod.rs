@@ -1,0 +1,399 @@
+//! Which node does which task: roster, attempts, deadlines, retries, policies.
+//!
+//! The cluster decides and does nothing: it has no clock, socket or thread. Facts come in by the
+//! methods of [`Cluster`] that take `now`; what should happen comes out of [`Cluster::decide`]. Each
+//! fact is only recorded; every decision is taken from the whole state.
+//!
+//! Architecture invariant: nothing here knows of learning. A task is a number.
+
+mod attempt;
+mod backoff;
+mod beats;
+mod config;
+mod durations;
+mod failure;
+mod place;
+pub mod policy;
+mod reconnect;
+mod roster;
+mod task;
+mod time;
+mod timers;
+mod waiting;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use attempt::AttemptId;
+pub use backoff::Backoff;
+pub use config::Config;
+pub use failure::{Failure, FailureKind};
+pub use roster::{BeatId, Greeting, Health, Node, NodeId, Origin, Pulse, Roster};
+pub use task::{GroupId, TaskId};
+pub use time::Time;
+pub use waiting::Waiting;
+
+use crate::seed::{Purpose, Seed, Stream};
+use attempt::Attempt;
+use policy::Policy;
+use reconnect::Reconnect;
+use task::{Task, Tasks};
+use timers::{Timer, Timers};
+
+/// What the shell should do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Greet the node and report with [`Cluster::greeted`].
+    Greet {
+        /// Whom.
+        node: NodeId,
+        /// To be given back with the answer.
+        beat: BeatId,
+    },
+    /// Ask for a heartbeat and report with [`Cluster::pulsed`].
+    Beat {
+        /// Whom.
+        node: NodeId,
+        /// To be given back with the answer.
+        beat: BeatId,
+    },
+    /// Send the task to the node.
+    Dispatch {
+        /// Names this dispatch.
+        attempt: AttemptId,
+        /// What to send.
+        task: TaskId,
+        /// Where to.
+        node: NodeId,
+        /// Whether the node may decline it because of its load.
+        may_refuse: bool,
+        /// After this nobody waits for the answer.
+        limit: Duration,
+    },
+    /// Tell the node that nobody waits for this attempt any more.
+    Cancel {
+        /// Which.
+        attempt: AttemptId,
+        /// Who has it.
+        node: NodeId,
+    },
+    /// The node is off the roster: close what is open to it.
+    Part {
+        /// Which.
+        node: NodeId,
+    },
+}
+
+/// What became of tasks, for whoever gave them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// An attempt failed. The cluster tries again as often as it may; this is for those who watch.
+    Failed {
+        /// Of which task.
+        task: TaskId,
+        /// Where.
+        address: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// Every allowed attempt failed.
+    GaveUp {
+        /// Which.
+        task: TaskId,
+        /// Why, attempt by attempt.
+        failures: Vec<String>,
+    },
+    /// Work waited and no node could be reached; each node with how often it was tried and why it failed.
+    Deserted {
+        /// One line a node.
+        nodes: Vec<String>,
+    },
+}
+
+/// Counts over the life of the cluster, for tests and status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Attempts sent out.
+    pub dispatched: u64,
+    /// Second attempts beside a straggler.
+    pub speculative: u64,
+    /// Attempts that failed or timed out.
+    pub failed: u64,
+    /// Attempts declined.
+    pub refused: u64,
+    /// Answers to attempts that nobody waited for.
+    pub late: u64,
+    /// Times a node went down.
+    pub downs: u64,
+    /// Times a node that was down came back.
+    pub returns: u64,
+    /// Times a task was forced upon a node after refusals by all.
+    pub insisted: u64,
+}
+
+/// All rules about nodes and tasks.
+pub struct Cluster {
+    config: Config,
+    policy: Box<dyn Policy>,
+    stream: Stream,
+    roster: Roster,
+    tasks: Tasks,
+    attempts: BTreeMap<AttemptId, Attempt>,
+    timers: Timers,
+    reconnect: Option<Reconnect>,
+    next_attempt: u64,
+    next_beat: u64,
+    chosen: u64,
+    counts: Counts,
+    commands: Vec<Command>,
+    outcomes: Vec<Outcome>,
+}
+
+impl Cluster {
+    /// A cluster without nodes. `first_attempt` lies above every attempt id used before.
+    pub fn new(config: Config, policy: Box<dyn Policy>, seed: Seed, first_attempt: u64) -> Cluster {
+        Cluster {
+            config,
+            policy,
+            stream: seed.stream(Purpose::Scheduling, 0, 0),
+            roster: Roster::default(),
+            tasks: Tasks::default(),
+            attempts: BTreeMap::new(),
+            timers: Timers::default(),
+            reconnect: None,
+            next_attempt: first_attempt,
+            next_beat: 0,
+            chosen: 0,
+            counts: Counts::default(),
+            commands: Vec::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// The nodes.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// Counts so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Attempts under way.
+    pub fn attempts_out(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// The task of an attempt under way.
+    pub fn task_of(&self, attempt: AttemptId) -> Option<TaskId> {
+        self.attempts.get(&attempt).map(|attempt| attempt.task)
+    }
+
+    /// Takes in a task. With `host`, only nodes that host the shard of this name can do it.
+    pub fn submit(&mut self, now: Time, id: TaskId, group: GroupId, host: Option<String>) {
+        if host.is_some() {
+            self.timers
+                .set(Timer::Task(id), now + self.config.placement_limit);
+        }
+        self.tasks.insert(id, Task::new(group, host));
+    }
+
+    /// Drops every task of a group; nobody waits for its attempts any more.
+    pub fn withdraw(&mut self, group: GroupId) {
+        for id in self.tasks.of_group(group) {
+            self.close_task(id);
+        }
+        self.tasks.forget(group);
+    }
+
+    /// An attempt was answered. Returns its task if the answer counts: the first one in time does.
+    pub fn answered(&mut self, now: Time, attempt: AttemptId) -> Option<TaskId> {
+        let Some((id, ended)) = self.end_attempt(attempt) else {
+            self.counts.late += 1;
+            return None;
+        };
+        if let Some(node) = self.roster.get_mut(ended.node) {
+            node.completed += 1;
+        }
+        if let Some(group) = self.tasks.group_of(id) {
+            group.durations.record(now.since(ended.started));
+        }
+        self.close_task(id);
+        Some(id)
+    }
+
+    /// A node declined an attempt because of its load. This costs the task no retry.
+    pub fn refused(&mut self, now: Time, attempt: AttemptId) {
+        let Some((id, ended)) = self.end_attempt(attempt) else {
+            self.counts.late += 1;
+            return;
+        };
+        self.counts.refused += 1;
+        if let Some(node) = self.roster.get_mut(ended.node) {
+            node.refused += 1;
+        }
+        if let Some(task) = self.tasks.get_mut(id) {
+            task.refused_by.insert(ended.node);
+        }
+        self.requeue(now, id);
+    }
+
+    /// An attempt failed, or its answer was not acceptable.
+    pub fn failed(&mut self, now: Time, attempt: AttemptId, failure: Failure) {
+        let Some((id, ended)) = self.end_attempt(attempt) else {
+            self.counts.late += 1;
+            return;
+        };
+        self.counts.failed += 1;
+        let unreachable = failure.kind == FailureKind::Unreachable;
+        let mut address = String::new();
+        if let Some(node) = self.roster.get_mut(ended.node) {
+            node.failed += 1;
+            node.last_failure = Some((now, failure.clone()));
+            address.clone_from(&node.address);
+        }
+        if unreachable {
+            self.suspect(now, ended.node);
+        }
+        if let Some(task) = self.tasks.get_mut(id) {
+            task.failures.push((address.clone(), failure.clone()));
+            task.tried.insert(ended.node);
+        }
+        self.outcomes.push(Outcome::Failed {
+            task: id,
+            address,
+            failure,
+        });
+        self.retry_or_give_up(now, id);
+    }
+
+    /// What to do now, from the whole state, and what became of tasks.
+    pub fn decide(&mut self, now: Time) -> (Vec<Command>, Vec<Outcome>) {
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Node(node) => self.node_due(now, node),
+                Timer::Attempt(attempt) => self.attempt_due(now, attempt),
+                Timer::Task(task) => self.task_due(now, task),
+                Timer::Reconnect => self.reconnect_due(now),
+            }
+        }
+        self.watch_for_desertion(now);
+        self.place_all(now);
+        (
+            std::mem::take(&mut self.commands),
+            std::mem::take(&mut self.outcomes),
+        )
+    }
+
+    /// When to decide again if nothing is heard until then. Later than the last decision, or none.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// Takes an attempt out of the books: its node has a slot free again, its task one attempt less.
+    fn end_attempt(&mut self, id: AttemptId) -> Option<(TaskId, Attempt)> {
+        let attempt = self.attempts.remove(&id)?;
+        self.timers.clear(Timer::Attempt(id));
+        if let Some(group) = self.tasks.group_of(attempt.task) {
+            group.out -= 1;
+            group.spare.remove(&attempt.task);
+        }
+        if let Some(task) = self.tasks.get_mut(attempt.task) {
+            task.out.retain(|&out| out != id);
+        }
+        if let Some(node) = self.roster.get_mut(attempt.node) {
+            node.in_hand -= 1;
+        }
+        self.part_if_done(attempt.node);
+        Some((attempt.task, attempt))
+    }
+
+    /// Takes a task out of the books and calls off what is still out for it.
+    fn close_task(&mut self, id: TaskId) -> Option<Task> {
+        let out = self.tasks.get(id)?.out.clone();
+        for attempt in out {
+            if let Some((_, ended)) = self.end_attempt(attempt) {
+                let node = ended.node;
+                self.commands.push(Command::Cancel { attempt, node });
+            }
+        }
+        self.timers.clear(Timer::Task(id));
+        self.tasks.remove(id)
+    }
+
+    fn retry_or_give_up(&mut self, now: Time, id: TaskId) {
+        let Some(task) = self.tasks.get(id) else {
+            return;
+        };
+        if !task.out.is_empty() {
+            return; // a second attempt is still under way and may yet succeed
+        }
+        if task.failures.len() > self.config.retries as usize {
+            self.give_up(id, None);
+        } else {
+            self.requeue(now, id);
+        }
+    }
+
+    fn give_up(&mut self, id: TaskId, reason: Option<String>) {
+        let Some(task) = self.close_task(id) else {
+            return;
+        };
+        let mut failures: Vec<String> = task
+            .failures
+            .iter()
+            .map(|(address, failure)| format!("{address}: {failure}"))
+            .collect();
+        failures.extend(reason);
+        self.outcomes.push(Outcome::GaveUp { task: id, failures });
+    }
+
+    /// Puts a task without attempts back among those that wait for a node.
+    fn requeue(&mut self, now: Time, id: TaskId) {
+        let Some(task) = self.tasks.get(id) else {
+            return;
+        };
+        if !task.out.is_empty() {
+            return;
+        }
+        if task.host.is_some() {
+            self.timers
+                .set(Timer::Task(id), now + self.config.placement_limit);
+        }
+        if let Some(group) = self.tasks.group_of(id) {
+            group.ready.insert(id);
+        }
+    }
+
+    /// An attempt may be a straggler or past its limit.
+    fn attempt_due(&mut self, now: Time, id: AttemptId) {
+        let Some(attempt) = self.attempts.get(&id).cloned() else {
+            return;
+        };
+        let age = now.since(attempt.started);
+        if age >= self.config.attempt_limit {
+            let reason = format!("no answer within {:?}", self.config.attempt_limit);
+            let node = attempt.node;
+            self.commands.push(Command::Cancel { attempt: id, node });
+            self.failed(now, id, Failure::new(FailureKind::Silent, reason));
+            return;
+        }
+        let floor = self.config.straggler_floor;
+        let factor = self.config.straggler_factor;
+        let Some(group) = self.tasks.group_of(attempt.task) else {
+            return;
+        };
+        let deadline = group.durations.deadline(factor, floor);
+        let limit = attempt.started + self.config.attempt_limit;
+        let next = match deadline {
+            Some(deadline) if age >= deadline => {
+                group.spare.insert(attempt.task);
+                limit
+            }
+            Some(deadline) => attempt.started + deadline,
+            None => now + floor,
+        };
+        self.timers.set(Timer::Attempt(id), next.min(limit));
+    }
+}

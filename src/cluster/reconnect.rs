@@ -1,0 +1,96 @@
+//! Work waits and no node is up: a few attempts to reach any node, then the work is given up.
+
+use std::collections::BTreeSet;
+
+use super::roster::{Health, NodeId};
+use super::time::Time;
+use super::timers::Timer;
+use super::{Cluster, Outcome};
+
+/// The attempts to reach any node.
+#[derive(Clone, Debug)]
+pub(super) struct Reconnect {
+    /// The attempt under way or last made, from 1.
+    pub(super) attempt: u32,
+    /// Nodes asked in this attempt that have not answered or failed yet.
+    pending: BTreeSet<NodeId>,
+    /// The next attempt is set for later.
+    resting: bool,
+}
+
+impl Cluster {
+    /// Starts, follows and ends the attempts to reach any node.
+    pub(super) fn watch_for_desertion(&mut self, now: Time) {
+        let deserted = !self.tasks.is_empty() && self.attempts.is_empty() && self.roster.up() == 0;
+        if !deserted {
+            self.reconnect = None;
+            self.timers.clear(Timer::Reconnect);
+            return;
+        }
+        match &self.reconnect {
+            None => self.try_to_reconnect(now, 1),
+            Some(state) if state.resting || !state.pending.is_empty() => {}
+            Some(state) if state.attempt < self.config.reconnects => {
+                let wait = self.config.reconnect.wait(state.attempt);
+                self.timers.set(Timer::Reconnect, now + wait);
+                if let Some(state) = &mut self.reconnect {
+                    state.resting = true;
+                }
+            }
+            Some(_) => {
+                self.reconnect = None;
+                let nodes = self.describe_failures();
+                self.outcomes.push(Outcome::Deserted { nodes });
+            }
+        }
+    }
+
+    /// The wait before the next attempt is over.
+    pub(super) fn reconnect_due(&mut self, now: Time) {
+        if let Some(state) = &self.reconnect {
+            self.try_to_reconnect(now, state.attempt + 1);
+        }
+    }
+
+    /// A node that was asked did not answer.
+    pub(super) fn reconnect_answered(&mut self, node: NodeId) {
+        if let Some(state) = &mut self.reconnect {
+            state.pending.remove(&node);
+        }
+    }
+
+    fn try_to_reconnect(&mut self, now: Time, attempt: u32) {
+        let mut pending = BTreeSet::new();
+        let mut idle = Vec::new();
+        for (id, node) in self.roster.iter() {
+            if node.health == Health::Leaving {
+                continue;
+            }
+            pending.insert(id);
+            if node.asked.is_none() {
+                idle.push(id);
+            }
+        }
+        for id in idle {
+            self.node_due(now, id);
+        }
+        self.reconnect = Some(Reconnect {
+            attempt,
+            pending,
+            resting: false,
+        });
+    }
+
+    fn describe_failures(&self) -> Vec<String> {
+        let attempts = self.config.reconnects;
+        self.roster
+            .iter()
+            .map(|(_, node)| match &node.last_failure {
+                Some((_, failure)) => {
+                    format!("{}: tried {attempts} times: {failure}", node.address)
+                }
+                None => format!("{}: takes no new work", node.address),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,128 @@
+//! Units of work and where each stands. What a task is about, the cluster does not know.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::attempt::AttemptId;
+use super::durations::Durations;
+use super::failure::Failure;
+use super::roster::NodeId;
+
+/// A unit of work. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(pub u64);
+
+/// Tasks that share one portion of the nodes: those of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u64);
+
+/// One task.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) group: GroupId,
+    /// Only nodes that host the shard of this name can do it.
+    pub(super) host: Option<String>,
+    /// Attempts under way.
+    pub(super) out: Vec<AttemptId>,
+    /// Nodes that failed it, each with why, in order.
+    pub(super) failures: Vec<(String, Failure)>,
+    /// The same nodes by id, so that another one is tried next.
+    pub(super) tried: BTreeSet<NodeId>,
+    /// Nodes that refused it in this round of asking.
+    pub(super) refused_by: BTreeSet<NodeId>,
+    /// Rounds of asking in which every node refused.
+    pub(super) refusal_rounds: u32,
+}
+
+impl Task {
+    pub(super) fn new(group: GroupId, host: Option<String>) -> Task {
+        Task {
+            group,
+            host,
+            out: Vec::new(),
+            failures: Vec::new(),
+            tried: BTreeSet::new(),
+            refused_by: BTreeSet::new(),
+            refusal_rounds: 0,
+        }
+    }
+}
+
+/// The tasks of one group that wait for a node, and how its attempts go.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    /// Tasks without an attempt under way that may be placed now.
+    pub(super) ready: BTreeSet<TaskId>,
+    /// Tasks whose one attempt is a straggler: a second one may start where a slot is left over.
+    pub(super) spare: BTreeSet<TaskId>,
+    /// Attempts under way.
+    pub(super) out: u32,
+    /// Tasks not done and not given up.
+    pub(super) tasks: u32,
+    pub(super) durations: Durations,
+}
+
+/// All tasks that are neither done nor given up.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tasks {
+    tasks: BTreeMap<TaskId, Task>,
+    groups: BTreeMap<GroupId, Group>,
+}
+
+impl Tasks {
+    pub(super) fn insert(&mut self, id: TaskId, task: Task) {
+        let group = self.groups.entry(task.group).or_default();
+        group.tasks += 1;
+        group.ready.insert(id);
+        self.tasks.insert(id, task);
+    }
+
+    /// Takes a task out. Its attempts are the caller's to deal with.
+    pub(super) fn remove(&mut self, id: TaskId) -> Option<Task> {
+        let task = self.tasks.remove(&id)?;
+        if let Some(group) = self.groups.get_mut(&task.group) {
+            group.tasks -= 1;
+            group.ready.remove(&id);
+            group.spare.remove(&id);
+        }
+        Some(task)
+    }
+
+    pub(super) fn get(&self, id: TaskId) -> Option<&Task> {
+        self.tasks.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: TaskId) -> Option<&mut Task> {
+        self.tasks.get_mut(&id)
+    }
+
+    pub(super) fn group(&self, id: GroupId) -> Option<&Group> {
+        self.groups.get(&id)
+    }
+
+    pub(super) fn group_of(&mut self, id: TaskId) -> Option<&mut Group> {
+        let group = self.tasks.get(&id)?.group;
+        self.groups.get_mut(&group)
+    }
+
+    pub(super) fn groups(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+        self.groups.iter().map(|(&id, group)| (id, group))
+    }
+
+    /// Tasks of a group.
+    pub(super) fn of_group(&self, group: GroupId) -> Vec<TaskId> {
+        self.tasks
+            .iter()
+            .filter(|(_, task)| task.group == group)
+            .map(|(&id, _)| id)
+            .collect()
+    }
+
+    /// Forgets a group; its tasks must be gone.
+    pub(super) fn forget(&mut self, group: GroupId) {
+        self.groups.remove(&group);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+}

@@ -1,0 +1,183 @@
+//! What the core is told and what it asks for.
+
+use std::time::Duration;
+
+use super::plan::Plan;
+use super::report::RunEvent;
+use super::run::RunId;
+use crate::cluster::{AttemptId, BeatId, Failure, Greeting, NodeId, Pulse};
+use crate::ml::metrics::Metrics;
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The list of nodes, as it stands now.
+    Listed(Vec<String>),
+    /// A node announced itself under this address.
+    Joined(String),
+    /// The node at this address takes its leave.
+    Left(String),
+    /// A greeting was answered, or failed.
+    Greeted(NodeId, BeatId, Result<Greeting, Failure>),
+    /// A heartbeat was answered, or failed.
+    Pulsed(NodeId, BeatId, Result<Pulse, Failure>),
+    /// An attempt was answered; the shell holds what came with it.
+    Answered(AttemptId, Answer),
+    /// The node declined the attempt because of its load.
+    Refused(AttemptId),
+    /// The attempt failed, or its answer was not acceptable.
+    Failed(AttemptId, Failure),
+    /// A client asks for a run under an id that was not used before.
+    Submitted(RunId, Plan),
+    /// A client calls a run off.
+    Cancelled(RunId),
+    /// A client wants a stopped run to go on.
+    Resumed(RunId),
+    /// [`Command::Prepare`] is done, or cannot be done for this reason.
+    Prepared(RunId, Result<Prepared, String>),
+    /// [`Command::Step`] is done: the SHA-256 of the new parameters, or why there are none.
+    Stepped(RunId, u32, Result<[u8; 32], String>),
+    /// [`Command::Evaluate`] is done.
+    Evaluated(RunId, u32, Result<Metrics, String>),
+    /// Time has passed.
+    Tick,
+}
+
+/// What an answered attempt says, without the parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Answer {
+    /// An update of the parameters.
+    Update {
+        /// Rows trained on, not counting repeats.
+        rows: u64,
+        /// Mean loss a row.
+        loss: f64,
+    },
+    /// Metrics on held-out rows.
+    Metrics(Metrics),
+    /// First parameters of a model.
+    Parameters,
+}
+
+/// One shard of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Name, unique in its run.
+    pub name: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Whether only nodes that host it can train it.
+    pub private: bool,
+}
+
+/// Where the metrics of a round come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evaluation {
+    /// The coordinator holds rows and knows the model.
+    Central,
+    /// The nodes evaluate on what they hold out of their shards.
+    Nodes,
+}
+
+/// What preparing a run found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// The shards, in an order that depends on the plan alone.
+    pub shards: Vec<Shard>,
+    /// Where metrics come from.
+    pub evaluation: Evaluation,
+    /// Whether first parameters are there; if not, a node is asked for them.
+    pub parameters: bool,
+}
+
+/// What a task is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Train this shard from the parameters before this round.
+    Train {
+        /// From 1.
+        round: u32,
+        /// Position among the run's shards.
+        shard: u32,
+    },
+    /// Evaluate the parameters after this round on what is held out of this shard.
+    Evaluate {
+        /// From 1.
+        round: u32,
+        /// Position among the run's shards.
+        shard: u32,
+    },
+    /// Make the first parameters.
+    Initialise,
+}
+
+/// What the shell should do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Greet the node; report [`Event::Greeted`].
+    Greet(NodeId, BeatId),
+    /// Ask for a heartbeat; report [`Event::Pulsed`].
+    Beat(NodeId, BeatId),
+    /// Send work to a node; report [`Event::Answered`], [`Event::Refused`] or [`Event::Failed`].
+    Dispatch {
+        /// Names this dispatch.
+        attempt: AttemptId,
+        /// Where to.
+        node: NodeId,
+        /// For which run.
+        run: RunId,
+        /// What.
+        work: Work,
+        /// Whether the node may decline it because of its load.
+        may_refuse: bool,
+        /// After this nobody waits for the answer.
+        limit: Duration,
+    },
+    /// Tell the node that nobody waits for this attempt any more.
+    Cancel(AttemptId, NodeId),
+    /// Close what is open to this node.
+    Part(NodeId),
+    /// Open the data, list the shards, make the first parameters; report [`Event::Prepared`].
+    Prepare(RunId),
+    /// Begin an empty sum for this round.
+    Open {
+        /// Of which run.
+        run: RunId,
+        /// Of which round.
+        round: u32,
+        /// No sum of weights will be larger.
+        weight_limit: u64,
+    },
+    /// Add the update that this attempt brought to the round's sum. It is acceptable: its form was checked.
+    Fold {
+        /// Of which run.
+        run: RunId,
+        /// Of which round.
+        round: u32,
+        /// Which brought it.
+        attempt: AttemptId,
+        /// Times this.
+        weight: u64,
+    },
+    /// Take the first parameters that this attempt brought.
+    Adopt(RunId, AttemptId),
+    /// Throw away what this attempt brought: nobody waits for it.
+    Discard(AttemptId),
+    /// Divide the sum by the weight and make the step; report [`Event::Stepped`].
+    Step {
+        /// Of which run.
+        run: RunId,
+        /// Of which round.
+        round: u32,
+        /// Sum of the weights folded.
+        weight: u64,
+    },
+    /// Evaluate the new parameters on held-out rows; report [`Event::Evaluated`].
+    Evaluate(RunId, u32),
+    /// Tell whoever watches the run.
+    Publish(RunId, RunEvent),
+    /// The run has ended: keep its last parameters, let go of the rest.
+    Release(RunId),
+    /// The run is forgotten altogether.
+    Forget(RunId),
+}

@@ -1,0 +1,26 @@
+//! Federated runs: which tasks there are and what their answers mean.
+//!
+//! Facts go in as [`Event`]s with the time they happened, [`Command`]s come out: [`Federation::handle`]
+//! is the whole core of the coordinator, as a pure function of its state. It has no clock, socket,
+//! thread or file, so that a run with all its failures can be replayed from one seed.
+//!
+//! Architecture invariant: parameters and updates never enter here. The core knows that an update
+//! arrived, of how many rows and with what loss; the shell holds the bytes and folds them when told to.
+
+pub mod aggregate;
+mod cohort;
+mod event;
+mod federation;
+mod plan;
+mod report;
+mod round;
+mod run;
+mod status;
+pub mod strategy;
+
+pub use event::{Answer, Command, Evaluation, Event, Prepared, Shard, Work};
+pub use federation::{Federation, Refused};
+pub use plan::{DataPlan, Plan, Problem};
+pub use report::{Omission, Report, RoundReport, RunEvent};
+pub use run::{Ending, RunId};
+pub use status::{RunState, RunStatus};

@@ -1,0 +1,223 @@
+//! One round under way: which shards were asked, which counted, which did not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::Shard;
+use super::plan::Plan;
+use super::report::{Omission, RoundReport};
+use crate::cluster::Time;
+use crate::ml::metrics::Metrics;
+
+/// Below quorum, the shards that are missing are asked so many more times.
+const SECOND_CHANCES: u32 = 2;
+
+/// What a shard's update added.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    rows: u64,
+    loss: f64,
+}
+
+/// What a round needs next, once no shard is out any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Shards are still out.
+    Open,
+    /// Enough counted: make the step with this sum of weights.
+    Step {
+        /// Sum of the weights folded.
+        weight: u64,
+    },
+    /// Too few counted: ask for these shards again.
+    AskAgain(Vec<u32>),
+    /// Too few counted, and they were asked often enough.
+    BelowQuorum {
+        /// Shards that counted.
+        counted: usize,
+        /// Shards needed.
+        needed: usize,
+    },
+}
+
+/// A round, from its first task to its report.
+#[derive(Clone, Debug)]
+pub(super) struct Round {
+    pub(super) number: u32,
+    pub(super) started: Time,
+    cohort: Vec<u32>,
+    out: BTreeSet<u32>,
+    counted: BTreeMap<u32, Counted>,
+    omitted: BTreeMap<u32, String>,
+    weight: u64,
+    chances: u32,
+    pub(super) retries: u32,
+    pub(super) refusals: u32,
+}
+
+impl Round {
+    pub(super) fn new(number: u32, started: Time, cohort: Vec<u32>) -> Round {
+        Round {
+            number,
+            started,
+            out: cohort.iter().copied().collect(),
+            cohort,
+            counted: BTreeMap::new(),
+            omitted: BTreeMap::new(),
+            weight: 0,
+            chances: SECOND_CHANCES,
+            retries: 0,
+            refusals: 0,
+        }
+    }
+
+    pub(super) fn cohort(&self) -> &[u32] {
+        &self.cohort
+    }
+
+    /// Shards of the cohort, those that counted, and those still out.
+    pub(super) fn progress(&self) -> (usize, usize, usize) {
+        (self.cohort.len(), self.counted.len(), self.out.len())
+    }
+
+    /// Takes in the update of a shard. A shard counts once.
+    pub(super) fn count(&mut self, shard: u32, rows: u64, loss: f64, weight: u64) -> bool {
+        if !self.out.remove(&shard) {
+            return false;
+        }
+        self.counted.insert(shard, Counted { rows, loss });
+        self.weight += weight;
+        true
+    }
+
+    /// The shard is left out, for this reason.
+    pub(super) fn omit(&mut self, shard: u32, reason: String) {
+        if self.out.remove(&shard) {
+            self.omitted.insert(shard, reason);
+        }
+    }
+
+    /// What to do next, at a quorum that is a share of the cohort.
+    pub(super) fn verdict(&mut self, quorum: f64) -> Verdict {
+        if !self.out.is_empty() {
+            return Verdict::Open;
+        }
+        let needed = needed(self.cohort.len(), quorum);
+        if self.counted.len() >= needed && self.weight > 0 {
+            return Verdict::Step {
+                weight: self.weight,
+            };
+        }
+        if self.chances == 0 {
+            let counted = self.counted.len();
+            return Verdict::BelowQuorum { counted, needed };
+        }
+        self.chances -= 1;
+        let again: Vec<u32> = std::mem::take(&mut self.omitted).into_keys().collect();
+        self.out = again.iter().copied().collect();
+        Verdict::AskAgain(again)
+    }
+
+    /// Why shards were left out, for an error; the first few are enough.
+    pub(super) fn reasons(&self, shards: &[Shard]) -> String {
+        let lines: Vec<String> = self
+            .omitted
+            .iter()
+            .take(3)
+            .map(|(&shard, reason)| format!("`{}`: {reason}", shards[shard as usize].name))
+            .collect();
+        lines.join("; ")
+    }
+
+    /// The report of the finished round.
+    pub(super) fn report(
+        &self,
+        now: Time,
+        plan: &Plan,
+        shards: &[Shard],
+        metrics: Option<Metrics>,
+        digest: [u8; 32],
+    ) -> RoundReport {
+        let rows: u64 = self.counted.values().map(|counted| counted.rows).sum();
+        let weight = |counted: &Counted| plan.strategy.weight(counted.rows) as f64;
+        // In the order of the shards, so that the digits do not depend on who answered first.
+        let losses: f64 = self.counted.values().map(|c| c.loss * weight(c)).sum();
+        RoundReport {
+            round: self.number,
+            metrics,
+            training_loss: losses / self.weight as f64,
+            asked: u32::try_from(self.cohort.len()).unwrap_or(u32::MAX),
+            counted: u32::try_from(self.counted.len()).unwrap_or(u32::MAX),
+            omitted: self
+                .omitted
+                .iter()
+                .map(|(&shard, reason)| Omission {
+                    shard: shards[shard as usize].name.clone(),
+                    reason: reason.clone(),
+                })
+                .collect(),
+            rows,
+            took: now.since(self.started),
+            retries: self.retries,
+            refusals: self.refusals,
+            digest,
+        }
+    }
+}
+
+/// Shards that must count: the share rounded up, and one at least.
+fn needed(cohort: usize, quorum: f64) -> usize {
+    ((cohort as f64 * quorum).ceil() as usize).clamp(1, cohort.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round() -> Round {
+        Round::new(1, Time(0), vec![0, 1, 2, 3])
+    }
+
+    #[test]
+    fn a_shard_counts_once() {
+        let mut round = round();
+        assert!(round.count(2, 10, 1.0, 10));
+        assert!(!round.count(2, 10, 1.0, 10), "again");
+        assert!(!round.count(9, 10, 1.0, 10), "not in the cohort");
+        assert_eq!(round.verdict(0.5), Verdict::Open);
+        assert_eq!(round.progress(), (4, 1, 3));
+    }
+
+    #[test]
+    fn below_quorum_only_the_missing_are_asked_again() {
+        let mut round = round();
+        assert!(round.count(0, 10, 1.0, 10));
+        for shard in 1..4 {
+            round.omit(shard, "its node died".to_owned());
+        }
+        assert_eq!(round.verdict(0.5), Verdict::AskAgain(vec![1, 2, 3]));
+        assert!(round.count(3, 5, 1.0, 5));
+        round.omit(1, "again".to_owned());
+        round.omit(2, "again".to_owned());
+        assert_eq!(round.verdict(0.5), Verdict::Step { weight: 15 });
+    }
+
+    #[test]
+    fn chances_end() {
+        let mut round = Round::new(1, Time(0), vec![0]);
+        for _ in 0..SECOND_CHANCES {
+            round.omit(0, "no".to_owned());
+            assert_eq!(round.verdict(1.0), Verdict::AskAgain(vec![0]));
+        }
+        round.omit(0, "no".to_owned());
+        let (counted, needed) = (0, 1);
+        assert_eq!(round.verdict(1.0), Verdict::BelowQuorum { counted, needed });
+    }
+
+    #[test]
+    fn quorum_rounds_up_and_is_one_at_least() {
+        assert_eq!(needed(4, 0.5), 2);
+        assert_eq!(needed(5, 0.5), 3);
+        assert_eq!(needed(5, 1.0), 5);
+        assert_eq!(needed(100, 0.001), 1);
+    }
+}

@@ -1,0 +1,109 @@
+//! One run: its plan, its phase and what it has finished.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::event::{Evaluation, Shard};
+use super::plan::Plan;
+use super::report::{Report, RoundReport};
+use super::round::Round;
+use crate::cluster::{GroupId, Time};
+use crate::ml::metrics::Metrics;
+
+/// Names a run, for good: chosen from the client's key, never used for another run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub String);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// Every round is finished.
+    Succeeded(Report),
+    /// It cannot go on, for this reason.
+    Failed(String),
+    /// A client called it off.
+    Cancelled,
+    /// No node was left; it can be resumed from its last finished round.
+    Stopped(String),
+}
+
+/// What a run is doing.
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    /// Data and first parameters are being made ready.
+    Preparing,
+    /// A node is asked for the first parameters.
+    Initialising,
+    /// Updates are awaited.
+    Training(Round),
+    /// The step is being made.
+    Stepping(Round),
+    /// The new parameters are being evaluated.
+    Evaluating {
+        round: Round,
+        digest: [u8; 32],
+        /// Answers of the nodes by shard, and how many are still awaited.
+        metrics: BTreeMap<u32, Metrics>,
+        awaited: usize,
+    },
+    /// It is over.
+    Ended(Ending),
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) id: RunId,
+    pub(super) group: GroupId,
+    pub(super) plan: Plan,
+    pub(super) quorum: f64,
+    pub(super) phase: Phase,
+    pub(super) shards: Vec<Shard>,
+    pub(super) evaluation: Evaluation,
+    /// Rounds finished.
+    pub(super) finished: u32,
+    pub(super) last: Option<RoundReport>,
+    pub(super) started: Time,
+    /// When something last happened, and what was last said about waiting.
+    pub(super) stirred: Time,
+    pub(super) said: Option<String>,
+}
+
+impl Run {
+    pub(super) fn is_active(&self) -> bool {
+        !matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// The round under way, if updates are awaited.
+    pub(super) fn training(&mut self) -> Option<&mut Round> {
+        match &mut self.phase {
+            Phase::Training(round) => Some(round),
+            _ => None,
+        }
+    }
+
+    /// Largest sum of weights that the shards of a cohort can have.
+    pub(super) fn weight_limit(&self, cohort: &[u32]) -> u64 {
+        cohort
+            .iter()
+            .map(|&shard| self.plan.strategy.weight(self.shards[shard as usize].rows))
+            .fold(0u64, u64::saturating_add)
+            .max(1)
+    }
+
+    /// The report of a run whose rounds are all finished.
+    pub(super) fn report(&self, now: Time) -> Report {
+        Report {
+            metrics: self.last.as_ref().and_then(|last| last.metrics),
+            rounds: self.finished,
+            took: now.since(self.started),
+            digest: self.last.as_ref().map_or([0; 32], |last| last.digest),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+# Included by probe.thrift.
+
+struct Point {
+  1: required double x
+  2: required double y
+}
