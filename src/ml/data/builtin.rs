@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::csv::{Format, assemble, read};
+use super::csv::{Format, read};
+use super::table::assemble;
 use super::{DataError, Opened, Origin, Root};
 use crate::seed::Seed;
 use crate::spec::Row;

@@ -12,6 +12,7 @@ mod path;
 mod root;
 mod source;
 mod synthetic;
+mod table;
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub use blob::{decode, encode};
 pub use dataset::{Dataset, DatasetError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS};
 pub use error::DataError;
 pub use root::Root;
-pub use source::{Request, Source};
+pub use source::{DEFAULT_SHARDS, Request, Source};
 
 /// A kind of data with its options, not yet opened.
 pub trait Origin: Send + Sync {

@@ -5,7 +5,8 @@ use std::fs;
 use std::io::Read;
 use std::sync::Arc;
 
-use super::csv::{Format, Label, Table, assemble, read};
+use super::csv::{Format, Label, read};
+use super::table::{Table, assemble};
 use super::{DataError, Dataset, Opened, Origin, Root};
 use crate::seed::Seed;
 use crate::spec::{Arguments, OptionHelp, Row, SpecError};
@@ -185,31 +186,24 @@ fn take_digits<'a>(text: &mut &'a str) -> &'a str {
 pub(super) mod tests {
     use super::super::DATA;
     use super::*;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     /// A directory with files, gone when dropped.
-    pub struct Folder(PathBuf);
+    pub struct Folder(tempfile::TempDir);
 
     impl Folder {
-        pub fn new(name: &str, files: &[(&str, &str)]) -> Self {
-            let place = format!("roundtable-{name}-{}", std::process::id());
-            let folder = Folder(std::env::temp_dir().join(place));
+        pub fn new(files: &[(&str, &str)]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
             for (path, text) in files {
-                let path = folder.0.join(path);
+                let path = folder.path().join(path);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, text).unwrap();
             }
-            folder
+            Folder(folder)
         }
 
         pub fn path(&self) -> &Path {
-            &self.0
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
+            self.0.path()
         }
     }
 
@@ -231,7 +225,7 @@ pub(super) mod tests {
             ("d/notes.txt", "hello"),
             ("d/train3.zip", "not read"),
         ];
-        let folder = Folder::new("shards", &files);
+        let folder = Folder::new(&files);
         let Ok(Opened::Parts { shards, held_out }) = open(&folder, "path:d/,scale=2") else {
             panic!("a directory brings its shards")
         };
@@ -244,7 +238,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_file_is_a_pool() {
-        let folder = Folder::new("pool", &[("all.csv", "kind,a\nx,1\ny,2\n")]);
+        let folder = Folder::new(&[("all.csv", "kind,a\nx,1\ny,2\n")]);
         let Ok(Opened::Pool(pool)) = open(&folder, "path:all.csv,label=kind") else {
             panic!("a file is one pool")
         };
@@ -258,7 +252,7 @@ pub(super) mod tests {
             ("e/other.txt", "1,2"),
             ("f/train.txt", ""),
         ];
-        let folder = Folder::new("wrong", &files);
+        let folder = Folder::new(&files);
         let error = |spec| open(&folder, spec).err().unwrap();
         let text = "d/train1.txt:2:2: \"x\" is not a number, as the classes before it are";
         assert_eq!(error("path:d"), text);

@@ -274,7 +274,7 @@ mod tests {
             ("train1.txt", "1,0\n2,1\n3,0\n4,1\n5,0"),
             ("train2.txt", "6,1\n7,0"),
         ];
-        let folder = Folder::new("own-shards", &files);
+        let folder = Folder::new(&files);
         let root = Root::new(folder.path()).unwrap();
         let own = request("path:.");
         let source = Source::open(&own, &root).unwrap();

@@ -5,7 +5,7 @@
 //! "Optimization Methods for Large-Scale Machine Learning", 2018, section 3).
 
 use super::ModelError;
-use super::pass::{BLOCK, Workspace};
+use super::pass::{BLOCK, Loss, Workspace};
 use crate::ml::data::Dataset;
 use crate::ml::real::Real;
 use crate::ml::training::Training;
@@ -39,17 +39,17 @@ pub(super) fn descend<T: Real>(
     } else {
         rows.min(how.batch() as usize)
     };
-    let mut before: Option<f64> = None;
+    let mut before = None;
     for epoch in 0..how.epochs() {
         if how.batch() != 0 {
             stream.shuffle(&mut order);
         }
-        let mut loss = 0.0;
+        let mut loss = Loss::watching(how.plateau().is_some());
         for step in order.chunks(batch) {
             gradient(workspace, parameters, data, how, step, cancelled, &mut loss)?;
             if step.len() == rows && is_flat(how, before, loss) {
                 return Ok(Descent {
-                    loss,
+                    loss: loss.sum,
                     epochs: epoch,
                 });
             }
@@ -60,19 +60,19 @@ pub(super) fn descend<T: Real>(
         }
         if epoch + 1 == how.epochs() || is_flat(how, before, loss) {
             return Ok(Descent {
-                loss,
+                loss: loss.sum,
                 epochs: epoch + 1,
             });
         }
-        before = Some(loss);
+        before = loss.watched;
     }
     unreachable!("a training has at least one epoch")
 }
 
 /// Whether the summed loss changed by no more than the plateau.
-fn is_flat(how: &Training, before: Option<f64>, loss: f64) -> bool {
-    match (how.plateau(), before) {
-        (Some(plateau), Some(before)) => (loss - before).abs() <= plateau,
+fn is_flat(how: &Training, before: Option<f64>, loss: Loss) -> bool {
+    match (how.plateau(), before, loss.watched) {
+        (Some(plateau), Some(before), Some(now)) => (now - before).abs() <= plateau,
         _ => false,
     }
 }
@@ -85,7 +85,7 @@ fn gradient<T: Real>(
     how: &Training,
     step: &[u32],
     cancelled: &dyn Fn() -> bool,
-    loss: &mut f64,
+    loss: &mut Loss,
 ) -> Result<(), ModelError> {
     let mut labels = [0; BLOCK];
     workspace.start_step(parameters);

@@ -276,3 +276,6 @@ impl Model for Network {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, Axis, Slice};
 
 use super::activation::Activation;
+use crate::math::{exp, ln};
 use crate::ml::data::Dataset;
 use crate::ml::kernel::{add_product, add_transposed_product, transpose};
 use crate::ml::objective::Objective;
@@ -25,6 +26,34 @@ pub(super) struct Layer {
     pub weights: Range<usize>,
     /// One an output.
     pub biases: Range<usize>,
+}
+
+/// Loss over the rows of an epoch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Loss {
+    /// Sum over the rows.
+    pub sum: f64,
+    /// Sum of -ln(e^-loss + 1e-6), if there is a plateau to watch for; see [`Loss::watching`].
+    pub watched: Option<f64>,
+}
+
+impl Loss {
+    /// No rows yet. For a plateau, a row counts with at most 13.8, so that a few rows far on the
+    /// wrong side do not keep training going. The classic letters job takes -ln(p + 1e-6) for the
+    /// loss, which is the same; its published result depends on it.
+    pub fn watching(plateau: bool) -> Self {
+        Loss {
+            sum: 0.0,
+            watched: plateau.then_some(0.0),
+        }
+    }
+
+    fn add(&mut self, loss: f64) {
+        self.sum += loss;
+        if let Some(watched) = &mut self.watched {
+            *watched -= ln(exp(-loss) + 1e-6);
+        }
+    }
 }
 
 /// Memory for passes, kept from step to step.
@@ -112,7 +141,7 @@ impl<'a, T: Real> Workspace<'a, T> {
 
     /// Adds the loss of the rows with these labels to `loss`, row by row, and their gradient to the
     /// step's, after [`Workspace::forward`] over the same rows.
-    pub fn backward(&mut self, objective: &dyn Objective, labels: &[u32], loss: &mut f64) {
+    pub fn backward(&mut self, objective: &dyn Objective, labels: &[u32], loss: &mut Loss) {
         let rows = labels.len();
         self.differentiate(objective, labels, loss);
         for (number, layer) in self.layers.iter().enumerate().rev() {
@@ -138,7 +167,7 @@ impl<'a, T: Real> Workspace<'a, T> {
     }
 
     /// Derivatives of the loss by the scores.
-    fn differentiate(&mut self, objective: &dyn Objective, labels: &[u32], loss: &mut f64) {
+    fn differentiate(&mut self, objective: &dyn Objective, labels: &[u32], loss: &mut Loss) {
         let last = self.layers.len();
         let classes = self.scores.len();
         let results = self.results[last].chunks_exact(classes);
@@ -147,7 +176,7 @@ impl<'a, T: Real> Workspace<'a, T> {
             for (score, result) in self.scores.iter_mut().zip(results) {
                 *score = result.to_f64();
             }
-            *loss += objective.differentiate(&mut self.scores, *label as usize);
+            loss.add(objective.differentiate(&mut self.scores, *label as usize));
             for (derivative, score) in derivatives.iter_mut().zip(&self.scores) {
                 *derivative = T::from_f64(*score);
             }
