@@ -22,7 +22,7 @@ fn idl_files() -> Vec<PathBuf> {
 #[test]
 fn the_apache_compiler_reads_every_idl() {
     if Command::new("thrift").arg("-version").output().is_err() {
-        println!("SKIPPED: no Apache compiler; `apt-get install thrift-compiler` installs it");
+        println!("skipped: no Apache compiler; `apt-get install thrift-compiler` installs it");
         let required = env::var("ROUNDTABLE_PEERS").is_ok_and(|value| value == "required");
         assert!(!required, "the compiler is required");
         return;

@@ -44,7 +44,7 @@ fn available(program: &str, check: &[&str], install: &str) -> bool {
         .is_ok_and(|status| status.success());
     if !found {
         println!(
-            "SKIPPED: `{program} {}` fails; `{install}` installs it",
+            "skipped: `{program} {}` fails; `{install}` installs it",
             check.join(" ")
         );
         let required = env::var("ROUNDTABLE_PEERS").is_ok_and(|value| value == "required");

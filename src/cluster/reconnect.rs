@@ -86,8 +86,11 @@ impl Cluster {
         self.roster
             .iter()
             .map(|(_, node)| match &node.last_failure {
+                Some((_, failure)) if failure.reason.contains(&node.address) => {
+                    format!("{failure}, tried {attempts} times")
+                }
                 Some((_, failure)) => {
-                    format!("{}: tried {attempts} times: {failure}", node.address)
+                    format!("{}: {failure}, tried {attempts} times", node.address)
                 }
                 None => format!("{}: takes no new work", node.address),
             })

@@ -158,7 +158,12 @@ impl Cluster {
             .filter_map(|(_, node)| Some((node.last_failure.as_ref()?, &node.address)))
             .max_by_key(|((at, _), _)| *at)
             .map(|((at, failure), address)| {
-                format!("{address}: {failure} ({} s ago)", now.since(*at).as_secs())
+                let age = now.since(*at).as_secs();
+                if failure.reason.contains(address.as_str()) {
+                    format!("{failure} ({age} s ago)")
+                } else {
+                    format!("{address}: {failure} ({age} s ago)")
+                }
             })
     }
 }

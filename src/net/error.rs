@@ -106,7 +106,10 @@ impl fmt::Display for NetError {
             detail,
         } = self;
         let phrase = kind.phrase();
-        write!(f, "{action} to {peer} {phrase} after {}", Span(*after))?;
+        write!(f, "{action} to {peer} {phrase}")?;
+        if *kind != NetErrorKind::Refused {
+            write!(f, " after {}", Span(*after))?;
+        }
         match detail {
             Some(detail) => write!(f, ": {detail}"),
             None => Ok(()),
