@@ -188,6 +188,14 @@ impl Roster {
             .count()
     }
 
+    /// Nodes that were neither reached yet nor found unreachable.
+    pub fn untried(&self) -> usize {
+        self.nodes
+            .values()
+            .filter(|node| node.health == Health::New)
+            .count()
+    }
+
     /// Nodes known.
     pub fn len(&self) -> usize {
         self.nodes.len()

@@ -1,13 +1,13 @@
 //! Attempts on their way: one lane's connection to a node, and what comes of a call over it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crossbeam_channel::Sender;
 
 use super::link::LaneState;
+use super::shell::Shell;
 use crate::app::dial::{self, CallFailed, Dialled, Node};
 use crate::app::transfer;
 use crate::clock;
@@ -51,23 +51,24 @@ pub(super) enum Parcel {
 }
 
 /// Tells the core what happened, and keeps what came with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default)]
 pub(super) struct Reporter {
-    facts: Sender<Event>,
+    /// Weak, because the shell owns the links whose threads report.
+    shell: Arc<OnceLock<Weak<Shell>>>,
     parcels: Arc<Mutex<BTreeMap<AttemptId, Parcel>>>,
 }
 
 impl Reporter {
-    pub(super) fn new(facts: Sender<Event>) -> Reporter {
-        Reporter {
-            facts,
-            parcels: Arc::default(),
-        }
+    /// From now on reports go to this shell.
+    pub(super) fn report_to(&self, shell: &Arc<Shell>) {
+        let _ = self.shell.set(Arc::downgrade(shell));
     }
 
     pub(super) fn report(&self, fact: Event) {
-        // The core is gone only when the whole coordinator ends.
-        let _ = self.facts.send(fact);
+        // Without a shell the coordinator has ended, and nobody wants to know.
+        if let Some(shell) = self.shell.get().and_then(Weak::upgrade) {
+            shell.post(fact);
+        }
     }
 
     /// Takes out what an attempt brought.

@@ -1,13 +1,13 @@
-//! The loop around the core: takes facts in, hands commands out.
+//! What the core asks for, carried out.
 //!
-//! One thread owns the decisions. It does nothing that takes long: calls to nodes run on the threads of
-//! their links, opening data and large numerics on threads of the workshop.
+//! Nothing here takes long: calls to nodes run on the threads of their links, opening data and large
+//! numerics on threads of the workshop.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender};
 
 use super::board::Board;
 use super::call::Reporter;
@@ -16,7 +16,7 @@ use super::link::Link;
 use super::pulse::Question;
 use super::workshop::Workshop;
 use crate::app::clock::Clock;
-use crate::cluster::{AttemptId, Failure, FailureKind, Health, NodeId};
+use crate::cluster::{AttemptId, Failure, FailureKind, NodeId, Time};
 use crate::fed::{Command, Event, Federation, RunEvent, RunId};
 use crate::net::Address;
 
@@ -26,7 +26,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Everything the loop works with.
 pub(super) struct Driver {
     pub(super) federation: Arc<Mutex<Federation>>,
-    pub(super) facts: Receiver<Event>,
     pub(super) reporter: Reporter,
     pub(super) workshop: Arc<Workshop>,
     pub(super) board: Arc<Board>,
@@ -40,40 +39,14 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Runs until `stop` is received, then tells the nodes what is called off.
-    pub(super) fn run(mut self, stop: &Receiver<()>) {
-        self.decide_until(stop);
-        let (mine, ended) = self.alive;
-        drop((self.links, mine));
-        // Nothing is ever sent: it returns when the last link's thread has ended.
-        let _ = ended.recv_timeout(FAREWELL);
-    }
-
-    fn decide_until(&mut self, stop: &Receiver<()>) {
-        // Facts that arose while commands were carried out come before those that wait in the channel.
-        let mut own: VecDeque<Event> = VecDeque::new();
-        loop {
-            if stop.try_recv().is_ok() {
-                return;
-            }
-            let fact = match own.pop_front() {
-                Some(fact) => fact,
-                None => match self.next_fact() {
-                    Some(fact) => fact,
-                    None => return,
-                },
-            };
-            let mut federation = self
-                .federation
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+    /// Takes in a fact and carries out what follows from it.
+    pub(super) fn take(&mut self, fact: Event) {
+        // Facts that arise from carrying out come before those that wait in the queue.
+        let mut own = VecDeque::from([fact]);
+        while let Some(fact) = own.pop_front() {
+            let mut federation = lock(&self.federation);
             let commands = federation.handle(self.clock.now(), fact);
-            let untried = federation
-                .cluster()
-                .roster()
-                .iter()
-                .filter(|(_, node)| node.health == Health::New)
-                .count();
+            let untried = federation.cluster().roster().untried();
             drop(federation);
             for command in commands {
                 own.extend(self.carry_out(command));
@@ -82,22 +55,18 @@ impl Driver {
         }
     }
 
-    fn next_fact(&self) -> Option<Event> {
-        let federation = self
-            .federation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let wake = federation.next_wake();
-        drop(federation);
-        let received = match wake {
-            None => return self.facts.recv().ok(),
-            Some(at) => self.facts.recv_timeout(self.clock.until(at)),
-        };
-        match received {
-            Ok(fact) => Some(fact),
-            Err(RecvTimeoutError::Timeout) => Some(Event::Tick),
-            Err(RecvTimeoutError::Disconnected) => None,
-        }
+    /// When to take a [`Event::Tick`] if nothing else comes.
+    pub(super) fn next_wake(&self) -> Option<Time> {
+        lock(&self.federation).next_wake()
+    }
+
+    /// Closes everything that is open to nodes, when they were told what is called off.
+    pub(super) fn part(&mut self) {
+        let (mine, _) = crossbeam_channel::bounded(0);
+        drop(std::mem::replace(&mut self.alive.0, mine));
+        self.links.clear();
+        // Nothing is ever sent: it returns when the last link's thread has ended.
+        let _ = self.alive.1.recv_timeout(FAREWELL);
     }
 
     /// Carries out one command; a fact that arises at once is returned.
@@ -158,10 +127,7 @@ impl Driver {
     }
 
     fn prepare(&self, run: RunId) {
-        let federation = self
-            .federation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let federation = lock(&self.federation);
         let plan = federation.plan_of(&run).map(|(plan, _)| plan.clone());
         drop(federation);
         if let Some(plan) = plan {
@@ -202,6 +168,10 @@ impl Driver {
         }
         self.links.get_mut(&node)
     }
+}
+
+fn lock(federation: &Mutex<Federation>) -> MutexGuard<'_, Federation> {
+    federation.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn failed(attempt: AttemptId, reason: &str) -> Event {

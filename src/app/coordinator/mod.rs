@@ -10,16 +10,18 @@ mod model_file;
 mod nodes_list;
 mod pulse;
 mod service;
+mod shell;
 mod workshop;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Sender, bounded};
 
 pub use nodes_list::NodeList;
 
@@ -34,6 +36,7 @@ use call::Reporter;
 use driver::Driver;
 use hosts::Hosts;
 use service::Desk;
+use shell::Shell;
 use workshop::Workshop;
 
 /// How a coordinator is started.
@@ -88,10 +91,9 @@ impl std::error::Error for StartError {}
 pub struct Coordinator {
     server: Server,
     desk: Arc<Desk>,
-    stop_driver: Sender<()>,
-    /// Dropped to end the watch on the node list.
-    stop_watch: Option<Sender<()>>,
-    driver: Mutex<Option<JoinHandle<()>>>,
+    shell: Arc<Shell>,
+    /// Dropped to end the watch on the node list; none when it was stopped.
+    stop_watch: Mutex<Option<Sender<()>>>,
 }
 
 impl Coordinator {
@@ -113,8 +115,7 @@ impl Coordinator {
         })?;
         let spawn = |error: std::io::Error| StartError(format!("cannot start a thread: {error}"));
 
-        let (facts, inbox) = unbounded();
-        let reporter = Reporter::new(facts.clone());
+        let reporter = Reporter::default();
         let hosts = Hosts::default();
         let clock = Clock::start();
         let timeout = config.cluster.heartbeat_timeout;
@@ -125,41 +126,37 @@ impl Coordinator {
         let board = Arc::default();
         let driver = Driver {
             federation: federation.clone(),
-            facts: inbox,
-            reporter,
+            reporter: reporter.clone(),
             workshop: workshop.clone(),
             board: Arc::clone(&board),
             hosts: hosts.clone(),
             clock,
             heartbeat_timeout: timeout,
-            links: Default::default(),
-            alive: unbounded(),
+            links: BTreeMap::new(),
+            alive: bounded(0),
         };
-        let (stop_driver, stopped) = unbounded();
-        let thread = thread::Builder::new()
-            .name("core".to_owned())
-            .spawn(move || driver.run(&stopped))
-            .map_err(spawn)?;
-        let _ = facts.send(Event::Listed(listed));
-        let (stop_watch, watched) = unbounded();
-        config.nodes.watch(facts.clone(), watched).map_err(spawn)?;
-        let desk = Arc::new(Desk::new(
-            facts,
+        let shell = Shell::start(driver, clock).map_err(spawn)?;
+        reporter.report_to(&shell);
+        shell.post(Event::Listed(listed));
+        let (stop_watch, watched) = bounded(0);
+        config.nodes.watch(reporter, watched).map_err(spawn)?;
+        let desk = Arc::new(Desk {
+            shell: shell.clone(),
             federation,
             workshop,
             board,
             hosts,
             clock,
-            config.policy,
-        ));
+            policy: config.policy,
+            closing: AtomicBool::new(false),
+        });
         let server = Server::start(listener, Limits::default(), service::serve(desk.clone()))
             .map_err(|error| StartError(format!("cannot serve on {address}: {error}")))?;
         Ok(Coordinator {
             server,
             desk,
-            stop_driver,
-            stop_watch: Some(stop_watch),
-            driver: Mutex::new(Some(thread)),
+            shell,
+            stop_watch: Mutex::new(Some(stop_watch)),
         })
     }
 
@@ -170,25 +167,21 @@ impl Coordinator {
 
     /// Ends: runs under way are called off and their nodes told, calls may be answered within `grace`.
     pub fn stop(&self, grace: Duration) {
-        let thread = self
-            .driver
+        let mut stop_watch = self
+            .stop_watch
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(thread) = thread else {
+            .unwrap_or_else(PoisonError::into_inner);
+        if stop_watch.take().is_none() {
             return;
-        };
+        }
         self.desk.close(grace);
         self.server.stop(grace);
-        let _ = self.stop_driver.send(());
-        self.desk.nudge();
-        let _ = thread.join();
+        self.shell.stop();
     }
 }
 
 impl Drop for Coordinator {
     fn drop(&mut self) {
-        self.stop_watch.take();
         self.stop(Duration::ZERO);
     }
 }

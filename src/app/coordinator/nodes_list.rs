@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use super::call::Reporter;
 use crate::fed::Event;
 use crate::net::{Address, parse_nodes};
 
@@ -39,7 +40,7 @@ impl NodeList {
     }
 
     /// Reports the list whenever the file changes, until `stop` is dropped.
-    pub(super) fn watch(&self, facts: Sender<Event>, stop: Receiver<()>) -> std::io::Result<()> {
+    pub(super) fn watch(&self, reporter: Reporter, stop: Receiver<()>) -> std::io::Result<()> {
         let NodeList::File(path) = self.clone() else {
             return Ok(());
         };
@@ -57,7 +58,7 @@ impl NodeList {
                     match list.read() {
                         Ok(nodes) => {
                             log::info!("{}: {} nodes listed", path.display(), nodes.len());
-                            let _ = facts.send(Event::Listed(nodes));
+                            reporter.report(Event::Listed(nodes));
                         }
                         Err(error) => log::error!("{error}; the former list stays in force"),
                     }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use crossbeam_channel::Sender;
 use sha2::{Digest, Sha256};
 use thrift::protocol::TBinaryOutputProtocol;
 use thrift::server::TProcessor;
@@ -14,6 +13,7 @@ use thrift::server::TProcessor;
 use super::board::Board;
 use super::hosts::Hosts;
 use super::model_file;
+use super::shell::Shell;
 use super::workshop::Workshop;
 use crate::app::clock::Clock;
 use crate::clock;
@@ -45,53 +45,27 @@ const KEY: usize = 256;
 
 /// What every session of the service shares.
 pub(super) struct Desk {
-    facts: Sender<Event>,
-    federation: Arc<Mutex<Federation>>,
-    workshop: Arc<Workshop>,
-    board: Arc<Board>,
-    hosts: Hosts,
-    clock: Clock,
-    policy: String,
-    closing: AtomicBool,
+    pub(super) shell: Arc<Shell>,
+    pub(super) federation: Arc<Mutex<Federation>>,
+    pub(super) workshop: Arc<Workshop>,
+    pub(super) board: Arc<Board>,
+    pub(super) hosts: Hosts,
+    pub(super) clock: Clock,
+    pub(super) policy: String,
+    pub(super) closing: AtomicBool,
 }
 
 impl Desk {
-    pub(super) fn new(
-        facts: Sender<Event>,
-        federation: Arc<Mutex<Federation>>,
-        workshop: Arc<Workshop>,
-        board: Arc<Board>,
-        hosts: Hosts,
-        clock: Clock,
-        policy: String,
-    ) -> Desk {
-        Desk {
-            facts,
-            federation,
-            workshop,
-            board,
-            hosts,
-            clock,
-            policy,
-            closing: AtomicBool::new(false),
-        }
-    }
-
     /// Calls off what is under way and sends watchers home.
     pub(super) fn close(&self, grace: Duration) {
         self.closing.store(true, Ordering::SeqCst);
         for status in self.lock().statuses(self.clock.now(), usize::MAX) {
             if status.state == RunState::Running {
-                let _ = self.facts.send(Event::Cancelled(status.run.clone()));
+                self.shell.post(Event::Cancelled(status.run.clone()));
                 self.follow(&status.run, grace);
             }
         }
         self.board.ring();
-    }
-
-    /// Wakes the core.
-    pub(super) fn nudge(&self) {
-        let _ = self.facts.send(Event::Tick);
     }
 
     fn lock(&self) -> MutexGuard<'_, Federation> {
@@ -115,7 +89,7 @@ impl Desk {
         if let Some(initial) = initial {
             self.workshop.bring(run.clone(), initial);
         }
-        let _ = self.facts.send(Event::Submitted(run.clone(), plan));
+        self.shell.post(Event::Submitted(run.clone(), plan));
         let started = self.board.read(run, 0, 1, ACCEPTANCE, || self.is_closing());
         if started.is_empty() {
             return Err(stopping());
@@ -278,7 +252,7 @@ impl CoordinatorHandler for Visit {
     fn cancel(&self, request: CancelRequest) -> Result<WireStatus, Fault> {
         let run = RunId(request.run);
         if self.desk.status_of(&run)?.state == RunState::Running {
-            let _ = self.desk.facts.send(Event::Cancelled(run.clone()));
+            self.desk.shell.post(Event::Cancelled(run.clone()));
             self.desk.follow(&run, ACCEPTANCE);
         }
         let status = self.desk.status_of(&run)?;
@@ -289,7 +263,7 @@ impl CoordinatorHandler for Visit {
         let run = RunId(request.run);
         let resumable = self.desk.lock().resumable(&run);
         resumable.map_err(|why| refusal(&run, &why))?;
-        let _ = self.desk.facts.send(Event::Resumed(run.clone()));
+        self.desk.shell.post(Event::Resumed(run.clone()));
         let status = self.desk.status_of(&run)?;
         Ok(report::status(&status))
     }
@@ -361,13 +335,13 @@ impl CoordinatorHandler for Visit {
 
     fn join(&self, request: JoinRequest) -> Result<JoinReply, Fault> {
         let address = self.address(&request.address)?;
-        let _ = self.desk.facts.send(Event::Joined(address.clone()));
+        self.desk.shell.post(Event::Joined(address.clone()));
         Ok(JoinReply { address })
     }
 
     fn leave(&self, request: LeaveRequest) -> Result<LeaveReply, Fault> {
         let address = self.address(&request.address)?;
-        let _ = self.desk.facts.send(Event::Left(address));
+        self.desk.shell.post(Event::Left(address));
         Ok(LeaveReply {})
     }
 }
