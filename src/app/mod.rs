@@ -3,6 +3,10 @@
 pub mod clock;
 pub mod coordinator;
 pub mod dial;
+pub mod node;
 pub mod program;
 pub mod signals;
+mod start_error;
 pub mod transfer;
+
+pub use start_error::StartError;

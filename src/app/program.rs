@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -40,6 +40,13 @@ pub fn announce(address: SocketAddr) -> io::Result<()> {
     match said {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         said => said,
+    }
+}
+
+/// Warns when other machines may reach a program that trusts whoever calls.
+pub fn warn_if_open(bind: IpAddr) {
+    if !bind.is_loopback() {
+        log::warn!("listening on {bind}: whoever reaches this port can use it");
     }
 }
 

@@ -124,12 +124,7 @@ fn main() -> ExitCode {
         Ok(ending) => ending,
         Err(error) => return program::fail(format!("cannot catch signals: {error}"), None),
     };
-    if !arguments.bind.is_loopback() {
-        log::warn!(
-            "listening on {}: whoever reaches this port can use it",
-            arguments.bind
-        );
-    }
+    program::warn_if_open(arguments.bind);
     let coordinator = match Coordinator::start(arguments.config()) {
         Ok(coordinator) => coordinator,
         Err(error) => return program::fail(error, None),

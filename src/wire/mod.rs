@@ -19,6 +19,7 @@
 pub mod brief;
 pub mod convert;
 pub mod protocol;
+pub mod request;
 pub mod rpc;
 pub mod stubs;
 pub mod value;

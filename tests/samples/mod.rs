@@ -133,6 +133,7 @@ pub fn round() -> central::RoundReport {
             rows: 360,
             loss: 0.25,
             accuracy: Some(0.9375),
+            correct: None,
         }),
         omitted: Some(vec![central::Omission {
             shard: text("3"),

@@ -14,7 +14,6 @@ mod shell;
 mod workshop;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -25,6 +24,7 @@ use crossbeam_channel::{Sender, bounded};
 
 pub use nodes_list::NodeList;
 
+use crate::app::StartError;
 use crate::app::clock::Clock;
 use crate::cluster::policy::POLICIES;
 use crate::cluster::{self, Cluster};
@@ -75,18 +75,6 @@ impl Default for Config {
     }
 }
 
-/// Why a coordinator could not be started, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartError(pub String);
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for StartError {}
-
 /// A running coordinator. Dropping it stops it without grace.
 pub struct Coordinator {
     server: Server,
@@ -108,11 +96,7 @@ impl Coordinator {
         let listed = config.nodes.read().map_err(StartError)?;
         let root = Root::new(&config.data_root).map_err(|error| StartError(error.to_string()))?;
         let address = SocketAddr::new(config.bind, config.port);
-        let listener = listen(address).map_err(|error| {
-            StartError(format!(
-                "cannot listen on {address}: {error}; choose another port (0: any free one)"
-            ))
-        })?;
+        let listener = listen(address).map_err(|error| StartError::listening(address, &error))?;
         let spawn = |error: std::io::Error| StartError(format!("cannot start a thread: {error}"));
 
         let reporter = Reporter::default();
@@ -151,7 +135,7 @@ impl Coordinator {
             closing: AtomicBool::new(false),
         });
         let server = Server::start(listener, Limits::default(), service::serve(desk.clone()))
-            .map_err(|error| StartError(format!("cannot serve on {address}: {error}")))?;
+            .map_err(|error| StartError::listening(address, &error))?;
         Ok(Coordinator {
             server,
             desk,

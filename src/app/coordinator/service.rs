@@ -59,7 +59,8 @@ impl Desk {
     /// Calls off what is under way and sends watchers home.
     pub(super) fn close(&self, grace: Duration) {
         self.closing.store(true, Ordering::SeqCst);
-        for status in self.lock().statuses(self.clock.now(), usize::MAX) {
+        let statuses = self.lock().statuses(self.clock.now(), usize::MAX);
+        for status in statuses {
             if status.state == RunState::Running {
                 self.shell.post(Event::Cancelled(status.run.clone()));
                 self.follow(&status.run, grace);

@@ -1,0 +1,335 @@
+//! What a node has in hand: slots, attempts under way, answers given. One lock, one bell.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::clock;
+use crate::wire::stubs::compute_node::TrainReply;
+
+/// Answers kept for a coordinator that asks again.
+const ANSWERS: usize = 64;
+/// Bytes of the answers kept.
+const ANSWER_BYTES: usize = 256 << 20;
+
+/// What a training is a function of, as a digest: the same key has the same answer.
+pub(super) type Key = [u8; 32];
+
+/// Why waiting ended without what was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interrupted {
+    /// Nobody waits for this attempt any more, or the node ends.
+    Cancelled,
+    /// The time allowed is over.
+    Deadline,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    free: u32,
+    under_way: BTreeMap<i64, Arc<AtomicBool>>,
+    training: BTreeSet<Key>,
+    answers: VecDeque<(Key, TrainReply)>,
+    answer_bytes: usize,
+    leaving: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Desk {
+    slots: u32,
+    state: Mutex<State>,
+    bell: Condvar,
+}
+
+/// An attempt under way; it is over when this is dropped.
+pub(super) struct Attempt<'a> {
+    desk: &'a Desk,
+    id: i64,
+    cancelled: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+}
+
+/// A slot taken; it is free again when this is dropped.
+pub(super) struct Slot<'a>(&'a Desk);
+
+/// The duty to train what nobody else here trains; ends when dropped, with or without an answer.
+pub(super) struct Duty<'a> {
+    desk: &'a Desk,
+    key: Key,
+}
+
+/// What to do about a training that is asked for.
+pub(super) enum Asked<'a> {
+    /// It was done before: the answer.
+    Known(Box<TrainReply>),
+    /// Nobody is at it: do it.
+    New(Duty<'a>),
+}
+
+impl Desk {
+    pub(super) fn new(slots: u32) -> Desk {
+        let state = State {
+            free: slots,
+            ..State::default()
+        };
+        Desk {
+            slots,
+            state: Mutex::new(state),
+            bell: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state and wakes whoever waits for a change.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.bell.notify_all();
+        changed
+    }
+
+    /// Slots in all.
+    pub(super) fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    /// Attempts in hand.
+    pub(super) fn in_hand(&self) -> usize {
+        self.lock().under_way.len()
+    }
+
+    /// Whether the node takes nothing new.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.lock().leaving
+    }
+
+    /// From now on nothing new is taken. Waits for what is in hand until `deadline`, then calls it off.
+    pub(super) fn leave(&self, deadline: Instant) {
+        self.change(|state| state.leaving = true);
+        let mut state = self.lock();
+        while !state.under_way.is_empty() {
+            let left = deadline.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.bell.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        for cancelled in state.under_way.values() {
+            cancelled.store(true, Ordering::Relaxed);
+        }
+        self.bell.notify_all();
+    }
+
+    /// Notes that an attempt is under way.
+    pub(super) fn begin(&self, id: i64, deadline: Option<Instant>) -> Attempt<'_> {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let flag = cancelled.clone();
+        self.change(|state| state.under_way.insert(id, flag));
+        Attempt {
+            desk: self,
+            id,
+            cancelled,
+            deadline,
+        }
+    }
+
+    /// Calls an attempt off. Says whether it was under way.
+    pub(super) fn cancel(&self, id: i64) -> bool {
+        self.change(|state| match state.under_way.get(&id) {
+            Some(cancelled) => {
+                cancelled.store(true, Ordering::Relaxed);
+                true
+            }
+            None => false,
+        })
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// Why to stop, if there is a reason.
+    pub(super) fn interruption(&self) -> Option<Interrupted> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Some(Interrupted::Cancelled);
+        }
+        let over = self
+            .deadline
+            .is_some_and(|deadline| clock::now() >= deadline);
+        over.then_some(Interrupted::Deadline)
+    }
+
+    /// Waits until `until` answers, the attempt is interrupted, or `limit` comes, which gives none.
+    fn wait<T>(
+        &self,
+        limit: Option<Instant>,
+        mut until: impl FnMut(&mut State) -> Option<T>,
+    ) -> Result<Option<T>, Interrupted> {
+        let mut state = self.desk.lock();
+        loop {
+            if let Some(interrupted) = self.interruption() {
+                return Err(interrupted);
+            }
+            if let Some(found) = until(&mut state) {
+                return Ok(Some(found));
+            }
+            let ends = [limit, self.deadline].into_iter().flatten().min();
+            let Some(end) = ends else {
+                let waited = self.desk.bell.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = end.saturating_duration_since(clock::now());
+            if left.is_zero() && limit == Some(end) {
+                return Ok(None);
+            }
+            let waited = self.desk.bell.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits for a slot.
+    pub(super) fn slot(&self) -> Result<Slot<'a>, Interrupted> {
+        let take = |state: &mut State| {
+            state.free = state.free.checked_sub(1)?;
+            Some(())
+        };
+        self.wait(None, take).map(|_| Slot(self.desk))
+    }
+
+    /// Waits for nothing but time to pass.
+    pub(super) fn pause(&self, until: Instant) -> Result<(), Interrupted> {
+        self.wait(Some(until), |_| None::<()>).map(drop)
+    }
+
+    /// Looks whether this training was done before; while another attempt is at it, waits for that.
+    pub(super) fn ask(&self, key: Key) -> Result<Asked<'a>, Interrupted> {
+        let look = |state: &mut State| {
+            if let Some((_, reply)) = state.answers.iter().find(|(known, _)| *known == key) {
+                return Some(Asked::Known(Box::new(reply.clone())));
+            }
+            let mine = state.training.insert(key);
+            mine.then_some(Asked::New(Duty {
+                desk: self.desk,
+                key,
+            }))
+        };
+        // Without a limit, waiting ends with something found or an interruption.
+        self.wait(None, look)?.ok_or(Interrupted::Deadline)
+    }
+}
+
+impl Duty<'_> {
+    /// Keeps the answer for whoever asks again.
+    pub(super) fn fulfil(self, reply: &TrainReply) {
+        let bytes = |reply: &TrainReply| reply.update.inline_data.as_ref().map_or(0, |d| d.len());
+        let mut state = self.desk.lock();
+        state.answer_bytes += bytes(reply);
+        state.answers.push_back((self.key, reply.clone()));
+        while state.answers.len() > ANSWERS || state.answer_bytes > ANSWER_BYTES {
+            let Some((_, oldest)) = state.answers.pop_front() else {
+                break;
+            };
+            state.answer_bytes -= bytes(&oldest);
+        }
+    }
+}
+
+impl Drop for Duty<'_> {
+    fn drop(&mut self) {
+        self.desk.change(|state| state.training.remove(&self.key));
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.0.change(|state| state.free += 1);
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.desk.change(|state| state.under_way.remove(&self.id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn soon() -> Option<Instant> {
+        Some(clock::now() + Duration::from_secs(20))
+    }
+
+    #[test]
+    fn slots_are_waited_for_and_given_back() {
+        let desk = Desk::new(1);
+        let first = desk.begin(1, soon());
+        let slot = first.slot().ok().unwrap();
+        thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let second = desk.begin(2, soon());
+                second.slot().is_ok()
+            });
+            drop(slot);
+            assert!(second.join().unwrap());
+        });
+        let late = desk.begin(3, Some(clock::now()));
+        let _held = first.slot().ok().unwrap();
+        assert_eq!(late.slot().err(), Some(Interrupted::Deadline));
+    }
+
+    #[test]
+    fn pauses_end_by_cancelling() {
+        let desk = Desk::new(1);
+        thread::scope(|scope| {
+            let sleeper = scope.spawn(|| {
+                let attempt = desk.begin(7, None);
+                attempt.pause(clock::now() + Duration::from_secs(60))
+            });
+            while !desk.cancel(7) {
+                thread::yield_now();
+            }
+            assert_eq!(sleeper.join().unwrap(), Err(Interrupted::Cancelled));
+        });
+        assert!(!desk.cancel(7), "it is over");
+    }
+
+    #[test]
+    fn a_training_is_done_once_and_answered_twice() {
+        let desk = Desk::new(2);
+        let attempt = desk.begin(1, soon());
+        let Ok(Asked::New(duty)) = attempt.ask([1; 32]) else {
+            panic!("nobody did it before")
+        };
+        let reply = TrainReply {
+            rows: 5,
+            ..TrainReply::default()
+        };
+        thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let again = desk.begin(2, soon());
+                match again.ask([1; 32]) {
+                    Ok(Asked::Known(reply)) => reply.rows,
+                    _ => -1,
+                }
+            });
+            duty.fulfil(&reply);
+            assert_eq!(second.join().unwrap(), 5);
+        });
+    }
+
+    #[test]
+    fn a_training_that_failed_is_left_to_the_next() {
+        let desk = Desk::new(2);
+        let attempt = desk.begin(1, soon());
+        drop(attempt.ask([1; 32]));
+        assert!(matches!(attempt.ask([1; 32]), Ok(Asked::New(_))));
+    }
+}

@@ -1,0 +1,307 @@
+//! What a node does when it is called.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use thrift::protocol::TBinaryOutputProtocol;
+use thrift::server::TProcessor;
+
+use super::blobs::Blobs;
+use super::desk::{Asked, Attempt, Desk, Interrupted};
+use super::load::Gate;
+use super::shards::Shards;
+use crate::app::transfer;
+use crate::clock;
+use crate::ml::data::Dataset;
+use crate::ml::model::{Model, ModelError};
+use crate::ml::parameters::Parameters;
+use crate::net::{Peer, ReplyWriter, RequestReader, Service};
+use crate::seed::{Purpose, Seed};
+use crate::wire::convert::{self, count, fault, report, small};
+use crate::wire::protocol::{BinaryInput, Limits};
+use crate::wire::request::{self, Place, invalid};
+use crate::wire::stubs::compute_node::{
+    CancelReply, CancelRequest, ComputeNodeHandler, ComputeNodeProcessor, EvaluateReply,
+    EvaluateRequest, HeartbeatReply, HeartbeatRequest, HelloReply, HelloRequest, InitialiseReply,
+    InitialiseRequest, TrainReply, TrainRequest,
+};
+use crate::wire::stubs::types::{
+    CHUNK_LIMIT, Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, INLINE_LIMIT,
+    MissingReply, MissingRequest, Payload, ShardRef,
+};
+
+/// What a node can do beyond the necessary.
+const ABILITIES: [&str; 4] = ["evaluate", "initialise", "cancel", "blobs"];
+
+/// A node, as its connections share it.
+pub(super) struct Worker {
+    pub(super) desk: Desk,
+    pub(super) gate: Gate,
+    pub(super) shards: Shards,
+    pub(super) blobs: Mutex<Blobs>,
+    pub(super) incarnation: i64,
+    pub(super) rows_per_second: Option<f64>,
+}
+
+/// The service for a server.
+pub(super) fn serve(worker: Arc<Worker>) -> impl Service {
+    move |_: Peer| {
+        let processor = ComputeNodeProcessor::new(worker.clone());
+        move |request: &mut RequestReader, reply: &mut ReplyWriter| {
+            let mut input = BinaryInput::new(request, Limits::default());
+            let mut output = TBinaryOutputProtocol::new(reply, true);
+            processor.process(&mut input, &mut output)
+        }
+    }
+}
+
+impl ComputeNodeHandler for Worker {
+    fn hello(&self, request: HelloRequest) -> Result<HelloReply, Fault> {
+        convert::check_hello(&request.hello)
+            .map_err(|invalid| fault(FaultCode::VERSION, invalid.to_string()))?;
+        let mut hello = convert::hello();
+        hello.abilities = Some(ABILITIES.map(str::to_owned).into());
+        Ok(HelloReply {
+            hello,
+            incarnation: self.incarnation,
+            slots: Some(small(self.desk.slots())),
+            hosted: Some(self.shards.hosted()),
+            rows_per_second: self.rows_per_second,
+        })
+    }
+
+    fn heartbeat(&self, _: HeartbeatRequest) -> Result<HeartbeatReply, Fault> {
+        Ok(HeartbeatReply {
+            incarnation: self.incarnation,
+            load: Some(self.gate.level(self.share_in_hand())),
+            running: Some(small(self.desk.in_hand())),
+            leaving: Some(self.desk.is_leaving()),
+        })
+    }
+
+    fn train(&self, request: TrainRequest) -> Result<TrainReply, Fault> {
+        let model = request::model(&request.model)?;
+        let length = request::parameters(&*model, &request.layout, &request.parameters)?;
+        let how = request::training(&request.training)?;
+        let (index, shard) = request::shard(&request.shards)?;
+        let bytes = self.bytes_of(&request.parameters, length)?;
+        let attempt = self
+            .desk
+            .begin(request.attempt, deadline(request.budget_ms));
+        let asked = attempt.ask(request::key(&request, &bytes));
+        let duty = match asked.map_err(interrupted)? {
+            Asked::Known(reply) => return Ok(*reply),
+            Asked::New(duty) => duty,
+        };
+        self.admit(request.may_refuse.unwrap_or(false))?;
+        let _slot = attempt.slot().map_err(interrupted)?;
+        if let Some(delay) = self.gate.delay() {
+            let pause = attempt.pause(clock::now() + delay);
+            pause.map_err(interrupted)?;
+        }
+        let seed = Seed(request.seed.cast_unsigned());
+        let (rows, _) = self.rows(&request.data, seed, index, shard)?;
+        let rows = fitting(&*model, rows)?;
+        let start = Parameters::from_bytes(Arc::clone(model.layout()), &bytes)
+            .map_err(|error| invalid("parameters", error, ""))?;
+        let round = u32::try_from(request.round).unwrap_or(0);
+        let stream = seed.stream(Purpose::Shuffle, round, index as u64);
+        let begun = clock::now();
+        let stop = || attempt.interruption().is_some();
+        let trained = model
+            .train(&start, &rows, &how, stream, &stop)
+            .map_err(|error| untrained(&attempt, &error))?;
+        let reply = TrainReply {
+            update: self.payload(trained.update.to_bytes()),
+            rows: count(trained.rows),
+            loss: trained.loss,
+            epochs: Some(small(trained.epochs)),
+            seconds: Some((clock::now() - begun).as_secs_f64()),
+        };
+        duty.fulfil(&reply);
+        Ok(reply)
+    }
+
+    fn evaluate(&self, request: EvaluateRequest) -> Result<EvaluateReply, Fault> {
+        let model = request::model(&request.model)?;
+        let length = request::parameters(&*model, &request.layout, &request.parameters)?;
+        let (index, shard) = request::shard(&request.shards)?;
+        let bytes = self.bytes_of(&request.parameters, length)?;
+        let attempt = self
+            .desk
+            .begin(request.attempt, deadline(request.budget_ms));
+        let _slot = attempt.slot().map_err(interrupted)?;
+        let seed = Seed(request.seed.cast_unsigned());
+        let (rows, held_out) = self.rows(&request.data, seed, index, shard)?;
+        let rows = fitting(&*model, held_out.map_or(rows, Arc::new))?;
+        let parameters = Parameters::from_bytes(Arc::clone(model.layout()), &bytes)
+            .map_err(|error| invalid("parameters", error, ""))?;
+        let metrics = model
+            .evaluate(&parameters, &rows)
+            .map_err(|error| untrained(&attempt, &error))?;
+        Ok(EvaluateReply {
+            metrics: report::metrics(&metrics),
+        })
+    }
+
+    fn initialise(&self, request: InitialiseRequest) -> Result<InitialiseReply, Fault> {
+        let model = request::model(&request.model)?;
+        let parameters = model.initial(Seed(request.seed.cast_unsigned()));
+        Ok(InitialiseReply {
+            layout: convert::tensors(model.layout()),
+            parameters: self.payload(parameters.to_bytes()),
+        })
+    }
+
+    fn cancel(&self, request: CancelRequest) -> Result<CancelReply, Fault> {
+        let found = self.desk.cancel(request.attempt);
+        Ok(CancelReply { found })
+    }
+
+    fn missing(&self, request: MissingRequest) -> Result<MissingReply, Fault> {
+        let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let lacking = request.digests.into_iter().filter(|name| !blobs.has(name));
+        Ok(MissingReply {
+            missing: lacking.collect(),
+        })
+    }
+
+    fn put_chunk(&self, chunk: Chunk) -> Result<ChunkReply, Fault> {
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        blobs.put(&chunk)
+    }
+
+    fn get_chunk(&self, request: ChunkRequest) -> Result<Chunk, Fault> {
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        blobs.chunk(&request, usize::try_from(CHUNK_LIMIT).unwrap_or(0))
+    }
+}
+
+impl Worker {
+    fn share_in_hand(&self) -> f64 {
+        self.desk.in_hand() as f64 / f64::from(self.desk.slots().max(1))
+    }
+
+    /// Declines what a leaving node does not take, and what its load makes it refuse.
+    fn admit(&self, may_refuse: bool) -> Result<(), Fault> {
+        if self.desk.is_leaving() {
+            return Err(Fault {
+                retryable: Some(true),
+                ..fault(
+                    FaultCode::BUSY,
+                    "the node is leaving and takes no new tasks",
+                )
+            });
+        }
+        // The attempt that asks is in hand already and does not count as load.
+        let others = self.desk.in_hand().saturating_sub(1) as f64;
+        let share = others / f64::from(self.desk.slots().max(1));
+        if may_refuse && self.gate.refuses(share) {
+            return Err(Fault {
+                retryable: Some(true),
+                ..fault(FaultCode::REFUSED, "refused because of the node's load")
+            });
+        }
+        Ok(())
+    }
+
+    /// The bytes of a payload: in the message, or a blob that must be here.
+    fn bytes_of(&self, payload: &Payload, length: usize) -> Result<Bytes, Fault> {
+        if let Some(bytes) = &payload.inline_data {
+            return Ok(bytes.clone());
+        }
+        let bytes = payload.digest.as_ref().and_then(|name| self.blob(name));
+        bytes.filter(|b| b.len() == length).ok_or_else(missing_blob)
+    }
+
+    fn blob(&self, name: &Bytes) -> Option<Bytes> {
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        blobs.get(name)
+    }
+
+    /// Bytes for the coordinator; when they are many, kept as a blob to be fetched.
+    fn payload(&self, bytes: Bytes) -> Payload {
+        if bytes.len() <= usize::try_from(INLINE_LIMIT).unwrap_or(0) {
+            return convert::payload(&bytes, &Bytes::new());
+        }
+        let digest = transfer::digest(&bytes);
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        blobs.keep(digest.clone(), bytes.clone());
+        convert::payload(&bytes, &digest)
+    }
+
+    /// The rows of a shard, and those of it that are held out here.
+    fn rows(
+        &self,
+        data: &DataRef,
+        seed: Seed,
+        index: usize,
+        shard: &ShardRef,
+    ) -> Result<(Arc<Dataset>, Option<Dataset>), Fault> {
+        match request::place(data, seed)? {
+            Place::Open(request) => Ok((self.shards.open(&request, index)?, None)),
+            Place::Private { held_out } => self.shards.private(&shard.name, held_out, seed, index),
+            Place::Shipped => {
+                let name = shard.digest.as_ref().ok_or_else(missing_blob)?;
+                let bytes = self.blob(name).ok_or_else(missing_blob)?;
+                Ok((self.shards.shipped(name, &bytes)?, None))
+            }
+        }
+    }
+}
+
+/// Rows for a model that knows more classes than occur here.
+fn fitting(model: &dyn Model, rows: Arc<Dataset>) -> Result<Arc<Dataset>, Fault> {
+    if rows.width() != model.features() || rows.classes() > model.classes() {
+        let message = format!(
+            "the model takes {} features and {} classes, the data have {} and {}",
+            model.features(),
+            model.classes(),
+            rows.width(),
+            rows.classes()
+        );
+        return Err(invalid(
+            "model",
+            message,
+            "do coordinator and node see the same data?",
+        ));
+    }
+    Ok(rows)
+}
+
+fn deadline(budget_ms: Option<i64>) -> Option<Instant> {
+    let budget = budget_ms.and_then(|budget| u64::try_from(budget).ok())?;
+    // A budget beyond a year is none.
+    (budget < 31_536_000_000).then(|| clock::now() + Duration::from_millis(budget))
+}
+
+fn missing_blob() -> Fault {
+    Fault {
+        retryable: Some(true),
+        hint: Some("put it with put_chunk and ask again".to_owned()),
+        ..fault(
+            FaultCode::NOT_FOUND,
+            "a blob that the request names is not here",
+        )
+    }
+}
+
+fn interrupted(why: Interrupted) -> Fault {
+    let (code, message) = match why {
+        Interrupted::Cancelled => (FaultCode::CANCELLED, "the attempt was called off"),
+        Interrupted::Deadline => (FaultCode::DEADLINE, "the attempt's time is over"),
+    };
+    Fault {
+        retryable: Some(true),
+        ..fault(code, message)
+    }
+}
+
+fn untrained(attempt: &Attempt<'_>, error: &ModelError) -> Fault {
+    match (error, attempt.interruption()) {
+        (ModelError::Cancelled, Some(why)) => interrupted(why),
+        (ModelError::Cancelled, None) => interrupted(Interrupted::Cancelled),
+        (error, _) => fault(FaultCode::FAILED, error.to_string()),
+    }
+}

@@ -1,0 +1,188 @@
+//! The rows a node trains on: opened sources, shipped shards, and the private ones it was started with.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use crate::ml::data::{Dataset, Request, Root, Source, decode};
+use crate::ml::partition::hold_out;
+use crate::seed::Seed;
+use crate::spec::Spec;
+use crate::wire::convert::{count, fault, small};
+use crate::wire::request::invalid;
+use crate::wire::stubs::compute_node::HostedShard;
+use crate::wire::stubs::types::{Fault, FaultCode};
+
+/// Sources kept open; the one longest unused gives way.
+const SOURCES: usize = 8;
+/// Shipped shards kept decoded.
+const DECODED: usize = 256;
+
+/// When and how large the files of a source were: another stamp, and they are read anew.
+type Stamp = Option<(SystemTime, u64)>;
+/// What was opened, once for all who ask at the same time.
+type Opened = Arc<OnceLock<Result<Arc<Source>, String>>>;
+
+/// The rows at hand.
+pub(super) struct Shards {
+    root: Root,
+    private: Vec<(String, Arc<Dataset>)>,
+    sources: Mutex<VecDeque<(Request, Stamp, Opened)>>,
+    decoded: Mutex<VecDeque<(Bytes, Arc<Dataset>)>>,
+}
+
+impl Shards {
+    /// Reads the private rows, if there are any: a file, or a directory of `train*` files.
+    pub(super) fn new(root: Root, private: Option<&str>) -> Result<Shards, String> {
+        let private = match private {
+            Some(spec) => read_private(&root, spec)?,
+            None => Vec::new(),
+        };
+        Ok(Shards {
+            root,
+            private,
+            sources: Mutex::default(),
+            decoded: Mutex::default(),
+        })
+    }
+
+    /// What is told of the private shards.
+    pub(super) fn hosted(&self) -> Vec<HostedShard> {
+        let describe = |(name, rows): &(String, Arc<Dataset>)| HostedShard {
+            name: name.clone(),
+            rows: count(rows.rows()),
+            features: Some(small(rows.width())),
+            classes: Some(small(rows.classes())),
+        };
+        self.private.iter().map(describe).collect()
+    }
+
+    /// A shard of data that every program can open.
+    pub(super) fn open(&self, request: &Request, shard: usize) -> Result<Arc<Dataset>, Fault> {
+        let stamp = self.stamp(&request.spec);
+        let opened = self.slot(request, stamp);
+        let source = opened.get_or_init(|| {
+            Source::open(request, &self.root)
+                .map(Arc::new)
+                .map_err(|error| error.to_string())
+        });
+        let source = source
+            .as_ref()
+            .map_err(|error| invalid("data.spec", error, "is the node's --data-root right?"))?;
+        source
+            .shard(shard)
+            .map_err(|error| invalid("shards.index", error, ""))
+    }
+
+    /// A private shard by its name, parted into rows to train on and rows held out.
+    pub(super) fn private(
+        &self,
+        name: &str,
+        held_out: f64,
+        seed: Seed,
+        shard: usize,
+    ) -> Result<(Arc<Dataset>, Option<Dataset>), Fault> {
+        let found = self.private.iter().find(|(known, _)| known == name);
+        let (_, rows) = found.ok_or_else(|| {
+            fault(
+                FaultCode::NOT_FOUND,
+                format!("this node hosts no shard `{name}`"),
+            )
+        })?;
+        let (train, held) = hold_out(rows.rows(), held_out, seed, shard as u64);
+        if held.is_empty() {
+            return Ok((Arc::clone(rows), None));
+        }
+        let train = rows.select(&train).map(Arc::new);
+        Ok((
+            train.unwrap_or_else(|| Arc::clone(rows)),
+            rows.select(&held),
+        ))
+    }
+
+    /// A shipped shard from its bytes.
+    pub(super) fn shipped(&self, digest: &Bytes, bytes: &Bytes) -> Result<Arc<Dataset>, Fault> {
+        let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, rows)) = decoded.iter().find(|(name, _)| name == digest) {
+            return Ok(Arc::clone(rows));
+        }
+        let rows = decode(bytes).map_err(|error| invalid("shards.digest", error, ""))?;
+        let rows = Arc::new(rows);
+        decoded.push_back((digest.clone(), Arc::clone(&rows)));
+        if decoded.len() > DECODED {
+            decoded.pop_front();
+        }
+        Ok(rows)
+    }
+
+    fn slot(&self, request: &Request, stamp: Stamp) -> Opened {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |(known, at, _): &(Request, Stamp, Opened)| known == request && *at == stamp;
+        if let Some(entry) = sources
+            .iter()
+            .position(same)
+            .and_then(|at| sources.remove(at))
+        {
+            let opened = entry.2.clone();
+            sources.push_back(entry);
+            return opened;
+        }
+        let opened = Opened::default();
+        sources.push_back((request.clone(), stamp, opened.clone()));
+        if sources.len() > SOURCES {
+            sources.pop_front();
+        }
+        opened
+    }
+
+    /// The newest change below what a `path:` spec names, and the bytes of all files there.
+    fn stamp(&self, spec: &str) -> Stamp {
+        let spec: Spec = spec.parse().ok()?;
+        if spec.name() != "path" {
+            return None;
+        }
+        let path = self.root.resolve(spec.value()?).ok()?;
+        if !path.is_dir() {
+            return stamp_of(&path);
+        }
+        let entries = std::fs::read_dir(&path).ok()?;
+        let stamps = entries
+            .flatten()
+            .filter_map(|entry| stamp_of(&entry.path()));
+        stamps.reduce(|a, b| (a.0.max(b.0), a.1 + b.1))
+    }
+}
+
+fn stamp_of(path: &Path) -> Stamp {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.modified().ok()?, meta.len()))
+}
+
+fn read_private(root: &Root, spec: &str) -> Result<Vec<(String, Arc<Dataset>)>, String> {
+    let spec = match spec.strip_prefix("path:") {
+        Some(rest) => rest,
+        None => spec,
+    };
+    let path = spec.split(',').next().unwrap_or(spec);
+    let file = Path::new(path).file_name().unwrap_or_default();
+    let file = file.to_string_lossy().into_owned();
+    let is_directory = root.resolve(path).is_ok_and(|path| path.is_dir());
+    let request = Request {
+        spec: format!("path:{spec}"),
+        partition: None,
+        shards: (!is_directory).then_some(1),
+        seed: Seed(0),
+        held_out: 0.0,
+    };
+    let source = Source::open(&request, root).map_err(|error| error.to_string())?;
+    (0..source.shards())
+        .map(|index| {
+            let name = source.name(index).filter(|_| is_directory);
+            let rows = source.shard(index).map_err(|error| error.to_string())?;
+            Ok((name.unwrap_or_else(|| file.clone()), rows))
+        })
+        .collect()
+}

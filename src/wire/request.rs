@@ -1,0 +1,152 @@
+//! What coordinators ask of a node, checked: from messages to trusted types.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::convert::{RAW, fault, foreign, tensors};
+use super::stubs::compute_node as wire;
+use super::stubs::types::{DataRef, Fault, FaultCode, Payload, Problem, ShardRef, Tensor};
+use crate::ml::data::{DATA, Request};
+use crate::ml::model::{MODELS, Model};
+use crate::ml::training::Training;
+use crate::seed::Seed;
+use crate::spec::Spec;
+
+/// Names the field of a request that is wrong.
+pub fn invalid(field: &str, message: impl ToString, hint: &str) -> Fault {
+    let message = message.to_string();
+    let problem = Problem {
+        field: field.to_owned(),
+        message: message.clone(),
+    };
+    Fault {
+        hint: (!hint.is_empty()).then(|| hint.to_owned()),
+        problems: Some(vec![problem]),
+        ..fault(FaultCode::INVALID, message)
+    }
+}
+
+/// The model of this spec.
+///
+/// # Errors
+/// When nobody here knows it.
+pub fn model(spec: &str) -> Result<Arc<dyn Model>, Fault> {
+    MODELS
+        .build(spec)
+        .map_err(|error| invalid("model", error, ""))
+}
+
+/// Whether a request's layout is the model's own, and its payload as long as that takes.
+///
+/// # Errors
+/// When either is not so.
+pub fn parameters(model: &dyn Model, layout: &[Tensor], payload: &Payload) -> Result<usize, Fault> {
+    if payload.codec != RAW {
+        let message = format!("codec `{}` is not known here", payload.codec);
+        return Err(invalid("parameters.codec", message, "this node knows: raw"));
+    }
+    if layout != tensors(model.layout()) {
+        let message = "the layout is not the one of this model";
+        return Err(invalid("layout", message, "are both of the same release?"));
+    }
+    foreign::payload_length(payload, model.layout().byte_length())
+        .map_err(|error| invalid("parameters", error, ""))
+}
+
+/// How to train.
+///
+/// # Errors
+/// When a number is out of range or the objective unknown.
+pub fn training(wire: &wire::Training) -> Result<Training, Fault> {
+    let whole = |field: &str, value: i32| {
+        u32::try_from(value)
+            .map_err(|_| invalid(&format!("training.{field}"), format!("{value} < 0"), ""))
+    };
+    let epochs = whole("epochs", wire.epochs.unwrap_or(1))?;
+    let batch = whole("batch", wire.batch.unwrap_or(0))?;
+    let objective = wire.objective.as_deref().unwrap_or("cross-entropy");
+    Training::new(epochs, batch, wire.learning_rate, objective, wire.plateau)
+        .map_err(|error| invalid(&format!("training.{}", error.field()), error, ""))
+}
+
+/// The one shard of a request.
+///
+/// # Errors
+/// When there is none or more than one, or its index is negative.
+pub fn shard(shards: &[ShardRef]) -> Result<(usize, &ShardRef), Fault> {
+    let [shard] = shards else {
+        let message = format!(
+            "{} shards in one request; this node takes one",
+            shards.len()
+        );
+        return Err(fault(FaultCode::UNSUPPORTED, message));
+    };
+    let index = usize::try_from(shard.index)
+        .map_err(|_| invalid("shards.index", format!("{} < 0", shard.index), ""))?;
+    Ok((index, shard))
+}
+
+/// Where the rows of a request are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    /// Opened here, by the same request everywhere.
+    Open(Request),
+    /// In a blob that the coordinator sends.
+    Shipped,
+    /// Hosted by this node; this share is held out for evaluation.
+    Private {
+        /// Share of the rows held out.
+        held_out: f64,
+    },
+}
+
+/// Where the rows are.
+///
+/// # Errors
+/// When the spec is malformed, or a number out of range.
+pub fn place(data: &DataRef, seed: Seed) -> Result<Place, Fault> {
+    let spec: Spec = data
+        .spec
+        .parse()
+        .map_err(|error| invalid("data.spec", error, ""))?;
+    let held_out = data.held_out.unwrap_or(0.0);
+    if !(0.0..1.0).contains(&held_out) {
+        let message = format!("{held_out} is not a share below 1");
+        return Err(invalid("data.held_out", message, ""));
+    }
+    match spec.name() {
+        "private" => return Ok(Place::Private { held_out }),
+        "ship" => return Ok(Place::Shipped),
+        _ => {}
+    }
+    DATA.build_spec(&spec)
+        .map_err(|error| invalid("data.spec", error, ""))?;
+    let shards = data.shards.map(usize::try_from).transpose();
+    let shards = shards.map_err(|_| invalid("data.shards", "a negative number", ""))?;
+    Ok(Place::Open(Request {
+        spec: data.spec.clone(),
+        partition: data.partition.clone(),
+        shards,
+        seed: data.seed.map_or(seed, |seed| Seed(seed.cast_unsigned())),
+        held_out,
+    }))
+}
+
+/// A digest of all that the answer to a training depends on.
+pub fn key(request: &wire::TrainRequest, parameters: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(Sha256::digest(parameters));
+    let rest = format!(
+        "{} {} {} {:?} {:?} {:?} {}",
+        request.run,
+        request.round,
+        request.model,
+        request.data,
+        request.shards,
+        request.training,
+        request.seed
+    );
+    hash.update(rest.as_bytes());
+    hash.finalize().into()
+}

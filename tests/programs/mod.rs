@@ -1,0 +1,148 @@
+//! The built programs as processes: started on free ports, watched, killed.
+
+#![allow(dead_code)] // each test file uses its own part
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use roundtable::app::dial::{self, Coordinator, Dialled};
+use roundtable::clock;
+use roundtable::net::Address;
+use roundtable::wire::stubs::coordinator::{
+    NodeStatus, NodesRequest, Plan, Report, TrainRequest as RunRequest,
+};
+
+/// Nothing here takes longer; a test that waits this long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running program that said where it listens. Killed when dropped.
+pub struct Program {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Program {
+    /// Starts a command and waits for its line `listening on ADDRESS`.
+    pub fn start(command: &mut Command) -> Program {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let stdout = child.stdout.take().expect("its output");
+        let mut line = String::new();
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("its first line");
+        let address = line.trim().strip_prefix("listening on ").map(str::parse);
+        let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
+        Program {
+            child,
+            address: address.expect("an address"),
+        }
+    }
+
+    /// A compute node with these arguments after its port.
+    pub fn node(arguments: &[&str]) -> Program {
+        Program::node_at(0, arguments)
+    }
+
+    /// A compute node at a port.
+    pub fn node_at(port: u16, arguments: &[&str]) -> Program {
+        Program::start(
+            Command::new(env!("CARGO_BIN_EXE_compute_node"))
+                .arg(port.to_string())
+                .args(arguments),
+        )
+    }
+
+    /// A coordinator with these arguments after its port.
+    pub fn coordinator(arguments: &[&str]) -> Program {
+        Program::start(
+            Command::new(env!("CARGO_BIN_EXE_coordinator"))
+                .arg("0")
+                .args(arguments),
+        )
+    }
+
+    pub fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it is gone");
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.pid()])
+            .status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = clock::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                return status;
+            }
+            assert!(clock::now() < deadline, "it does not end");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Writes a list of nodes.
+pub fn write_list(path: &Path, nodes: &[SocketAddr]) {
+    let lines: Vec<String> = nodes
+        .iter()
+        .map(|node| format!("{},{}", node.ip(), node.port()))
+        .collect();
+    std::fs::write(path, lines.join("\n")).expect("the list is written");
+}
+
+/// A client of a coordinator.
+pub fn dial(program: &Program) -> Dialled<Coordinator> {
+    let address: Address = program.address.into();
+    dial::coordinator(&address, PATIENCE).expect("the coordinator answers")
+}
+
+/// Asks for a run and waits for its report.
+pub fn train(client: &mut Dialled<Coordinator>, plan: Plan) -> Result<Report, String> {
+    let request = RunRequest { plan };
+    let deadline = clock::now() + PATIENCE;
+    client
+        .call("train", deadline, |client| client.train(&request))
+        .map_err(|failed| failed.to_string())
+}
+
+/// Asks for the nodes until `found` says yes.
+pub fn until_nodes(
+    client: &mut Dialled<Coordinator>,
+    found: impl Fn(&[NodeStatus]) -> bool,
+) -> Vec<NodeStatus> {
+    let deadline = clock::now() + PATIENCE;
+    loop {
+        let reply = client.call("nodes", deadline, |client| client.nodes(&NodesRequest {}));
+        let nodes = reply.expect("the nodes").nodes;
+        if found(&nodes) {
+            return nodes;
+        }
+        assert!(clock::now() < deadline, "never so: {nodes:?}");
+        std::thread::yield_now();
+    }
+}
