@@ -1,8 +1,10 @@
 //! The three programs: everything that does something. What to do is decided in `fed` and `cluster`.
 
+pub mod client;
 pub mod clock;
 pub mod coordinator;
 pub mod dial;
+pub mod embedded;
 pub mod node;
 pub mod program;
 pub mod signals;

@@ -13,7 +13,16 @@ pub const WRONG_USAGE: u8 = 2;
 
 /// Logs to the standard error stream: `RUST_LOG` decides how much, `info` otherwise.
 pub fn log() {
-    let environment = env_logger::Env::default().default_filter_or("info");
+    log_from("info");
+}
+
+/// Logs errors alone unless `RUST_LOG` says otherwise: what a client has to say is its output.
+pub fn log_errors() {
+    log_from("error");
+}
+
+fn log_from(level: &str) {
+    let environment = env_logger::Env::default().default_filter_or(level);
     env_logger::Builder::from_env(environment)
         .format_target(false)
         .init();

@@ -1,0 +1,139 @@
+//! Why the client did not do what was asked, for the terminal.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::app::dial::CallFailed;
+use crate::app::program::{FAILED, WRONG_USAGE};
+use crate::net::{Address, NetErrorKind};
+use crate::wire::stubs::types::{Fault, FaultCode};
+
+/// What went wrong, what to do about it, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    message: String,
+    details: Vec<String>,
+    hint: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// It was tried and did not work.
+    pub(super) fn failed(message: impl Into<String>) -> Failure {
+        Failure {
+            message: message.into(),
+            details: Vec::new(),
+            hint: None,
+            code: FAILED,
+        }
+    }
+
+    /// It cannot be done as it was asked.
+    pub(super) fn usage(message: impl Into<String>) -> Failure {
+        Failure {
+            code: WRONG_USAGE,
+            ..Failure::failed(message)
+        }
+    }
+
+    /// With this to do about it.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A call to a coordinator that failed.
+    pub(super) fn call(at: &Address, failed: &CallFailed) -> Failure {
+        match failed {
+            CallFailed::Fault(fault) => Failure::fault(fault),
+            CallFailed::Declined(reason) => {
+                let failure = Failure::failed(format!("{at} declined the call: {reason}"));
+                failure.hint("is that a coordinator, and of the same release?")
+            }
+            CallFailed::Net(error) => {
+                let failure = Failure::failed(format!("no coordinator at {at}: {error}"));
+                match error.kind {
+                    NetErrorKind::Garbled => failure.hint("is that a coordinator?"),
+                    _ => failure.hint(format!("start one with `coordinator {} 2`", at.port)),
+                }
+            }
+        }
+    }
+
+    fn fault(fault: &Fault) -> Failure {
+        let problems = fault.problems.iter().flatten();
+        let details: Vec<String> = problems
+            .map(|problem| format!("{}: {}", problem.field, problem.message))
+            .collect();
+        let message = match details[..] {
+            [] => fault.message.clone(),
+            _ => "the plan cannot be run".to_owned(),
+        };
+        let code = match fault.code {
+            FaultCode::INVALID => WRONG_USAGE,
+            _ => FAILED,
+        };
+        Failure {
+            message,
+            details,
+            hint: fault.hint.clone(),
+            code,
+        }
+    }
+
+    /// Tells the user and gives the exit code.
+    pub(super) fn show(&self) -> ExitCode {
+        let mut stderr = io::stderr().lock();
+        // Nobody is left to be told when this fails.
+        let _ = stderr.write_all(self.text().as_bytes());
+        ExitCode::from(self.code)
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("error: {}\n", self.message);
+        for detail in &self.details {
+            text += &format!("  {detail}\n");
+        }
+        if let Some(hint) = &self.hint {
+            text += &format!("hint: {hint}\n");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::convert::fault;
+    use crate::wire::stubs::types::Problem;
+
+    #[test]
+    fn every_problem_has_its_line() {
+        let problem = |field: &str, message: &str| Problem {
+            field: field.to_owned(),
+            message: message.to_owned(),
+        };
+        let found = Fault {
+            problems: Some(vec![
+                problem("plan.rounds", "-3 is negative"),
+                problem("plan.model", "unknown"),
+            ]),
+            ..fault(FaultCode::INVALID, "two things")
+        };
+        let failure = Failure::fault(&found);
+        assert_eq!(
+            failure.text(),
+            "error: the plan cannot be run\n  plan.rounds: -3 is negative\n  plan.model: unknown\n"
+        );
+        assert_eq!(failure.code, WRONG_USAGE);
+    }
+
+    #[test]
+    fn hints_follow() {
+        let failure = Failure::usage("`watch` needs an address").hint("try IP PORT");
+        assert_eq!(
+            failure.text(),
+            "error: `watch` needs an address\nhint: try IP PORT\n"
+        );
+    }
+}

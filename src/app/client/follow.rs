@@ -1,0 +1,55 @@
+//! Following a run to its end, over connections that may break.
+
+use super::failure::Failure;
+use super::session::Session;
+use super::view::View;
+use crate::wire::stubs::coordinator::{RunState, RunStatus, WatchReply, WatchRequest};
+
+/// One poll waits no longer, so that a broken connection is noticed soon.
+const POLL_MS: i32 = 2_000;
+
+/// Shows a run until it has ended; how it ended.
+pub(super) fn follow(session: &mut Session, run: &str, view: &View) -> Result<RunStatus, Failure> {
+    let mut request = WatchRequest {
+        run: run.to_owned(),
+        after: Some(0),
+        max_wait_ms: Some(POLL_MS),
+    };
+    loop {
+        let reply: WatchReply = session.call("watch", |to| to.watch(&request))?;
+        view.show(&reply)
+            .map_err(|error| Failure::failed(format!("cannot write: {error}")))?;
+        let last = reply.events.last().map(|event| event.sequence);
+        request.after = last.or(request.after);
+        if last.is_none() && reply.status.state != RunState::RUNNING {
+            return Ok(reply.status);
+        }
+        let ended = reply.events.last().and_then(|event| event.status.as_ref());
+        if ended.is_some() && reply.status.state != RunState::RUNNING {
+            return Ok(reply.status);
+        }
+    }
+}
+
+/// Success only for a run that succeeded with an accuracy.
+pub(super) fn verdict(status: &RunStatus) -> Result<(), Failure> {
+    let run = &status.run;
+    match status.state {
+        RunState::SUCCEEDED if status.report.as_ref().is_some_and(|r| r.accuracy.is_some()) => {
+            Ok(())
+        }
+        RunState::SUCCEEDED => Err(Failure::failed(format!(
+            "run {run} is done, but nobody held rows to measure its accuracy on"
+        ))
+        .hint("hold rows out with --held-out 0.2")),
+        RunState::CANCELLED => Err(Failure::failed(format!("run {run} was cancelled"))),
+        _ => {
+            let reason = status.error.as_deref().unwrap_or("no reason was given");
+            let failure = Failure::failed(format!("run {run}: {reason}"));
+            Err(match &status.hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            })
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The client: asks for runs, shows them, prints the accuracy.
+
+mod arguments;
+mod failure;
+mod follow;
+mod predict;
+mod request;
+mod session;
+mod text;
+mod view;
+
+use std::ffi::OsString;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Parser;
+use serde_json::json;
+
+use super::embedded::Cluster;
+use super::signals::Ending;
+use crate::clock;
+use crate::wire::stubs::coordinator::{
+    CancelRequest, NodesRequest, ResumeRequest, RunStatus, RunsRequest, StatusRequest,
+    SubmitRequest,
+};
+use arguments::{Arguments, ClusterOptions, Command, RunOptions, normalise};
+use failure::Failure;
+use follow::{follow, verdict};
+use session::Session;
+use view::{View, print, print_json};
+
+/// What is said when the user interrupts; it depends on what is going on.
+type LastWords = Arc<Mutex<String>>;
+
+/// Does what the command line says.
+pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match normalise(given) {
+        Ok(arguments) => Arguments::parse_from(arguments),
+        Err(error) => {
+            let failure = Failure::usage(error);
+            return failure
+                .hint("client [<IP> <PORT>] [COMMAND]; see client --help")
+                .show();
+        }
+    };
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.show(),
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    let view = View::new(arguments.json, arguments.quiet);
+    let json = arguments.json;
+    let last_words = on_interrupt()?;
+    let open = |cluster: Option<&Cluster>| {
+        let own = cluster.map(Cluster::address);
+        match own.or(arguments.at.clone()) {
+            Some(at) => Session::connect(at, arguments.timeout),
+            None => Err(
+                Failure::usage("this command asks a coordinator, and none is named").hint(
+                    "client <IP> <PORT> COMMAND; `client` alone trains on a cluster of its own",
+                ),
+            ),
+        }
+    };
+    match arguments.command {
+        Command::Train(options) => {
+            let cluster = match (&arguments.at, options.cluster.given()) {
+                (None, _) => Some(start(&options.cluster, &view)?),
+                (Some(_), None) => None,
+                (Some(at), Some(option)) => {
+                    let message = format!("{option} is for a cluster of its own, not for {at}");
+                    return Err(Failure::usage(message).hint("leave the address or the option out"));
+                }
+            };
+            let mut session = open(cluster.as_ref())?;
+            let run = submit(&mut session, &options.run)?;
+            if cluster.is_none() {
+                set(&last_words, detached(&session, &run));
+            }
+            finish(&mut session, &run, &view)
+        }
+        Command::Submit(options) => {
+            let mut session = open(None)?;
+            let run = submit(&mut session, &options)?;
+            view.say(&format!(
+                "follow it with `client {} watch {run}`",
+                spaced(&session)
+            ));
+            if json {
+                return written(print_json(&json!({"event": "submitted", "run": run})));
+            }
+            written(print(&run))
+        }
+        Command::Watch(options) => {
+            let mut session = open(None)?;
+            set(&last_words, detached(&session, &options.run));
+            finish(&mut session, &options.run, &view)
+        }
+        Command::Status(options) => match options.run {
+            Some(run) => {
+                let request = StatusRequest { run };
+                let status = open(None)?.call("status", |to| to.status(&request))?;
+                show_run(&status, json)
+            }
+            None => runs(&mut open(None)?, json),
+        },
+        Command::Runs => runs(&mut open(None)?, json),
+        Command::Cancel(options) => {
+            let request = CancelRequest { run: options.run };
+            let status = open(None)?.call("cancel", |to| to.cancel(&request))?;
+            show_run(&status, json)
+        }
+        Command::Resume(options) => {
+            let request = ResumeRequest { run: options.run };
+            let status = open(None)?.call("resume", |to| to.resume(&request))?;
+            show_run(&status, json)
+        }
+        Command::Nodes => nodes(&mut open(None)?, json),
+        Command::Predict(options) => predict::run(&mut open(None)?, &options, json),
+    }
+}
+
+/// Starts a cluster in this process.
+fn start(options: &ClusterOptions, view: &View) -> Result<Cluster, Failure> {
+    let cluster = Cluster::start(options.into()).map_err(|error| Failure::failed(error.0))?;
+    view.say(&format!(
+        "coordinator at {} with {} compute nodes in this process",
+        cluster.address(),
+        cluster.nodes()
+    ));
+    Ok(cluster)
+}
+
+/// Asks for a run under a key of our own, so that asking again is asking once.
+fn submit(session: &mut Session, options: &RunOptions) -> Result<String, Failure> {
+    let chance = RandomState::new().hash_one(clock::unix_micros());
+    let request = SubmitRequest {
+        key: format!("{chance:016x}-{:x}", clock::unix_micros()),
+        plan: request::plan(options),
+    };
+    let reply = session.call("submit", |to| to.submit(&request))?;
+    Ok(reply.run)
+}
+
+fn finish(session: &mut Session, run: &str, view: &View) -> Result<(), Failure> {
+    let status = follow(session, run, view)?;
+    written(view.result(&status))?;
+    verdict(&status)
+}
+
+fn runs(session: &mut Session, json: bool) -> Result<(), Failure> {
+    let reply = session.call("runs", |to| to.runs(&RunsRequest::default()))?;
+    if json {
+        for run in &reply.runs {
+            show_run(run, true)?;
+        }
+        return Ok(());
+    }
+    written(print(text::runs(&reply.runs).trim_end()))
+}
+
+fn show_run(status: &RunStatus, json: bool) -> Result<(), Failure> {
+    if !json {
+        return written(print(text::status(status).trim_end()));
+    }
+    let last = status.last.as_ref();
+    let accuracy = last
+        .and_then(|last| last.metrics.as_ref())
+        .and_then(|m| m.accuracy);
+    written(print_json(&json!({
+        "run": status.run,
+        "state": text::state(status.state),
+        "round": status.round,
+        "rounds": status.rounds,
+        "accuracy": accuracy,
+        "digest": last.and_then(|last| last.digest.as_deref()).map(text::hex),
+        "activity": status.activity,
+        "error": status.error,
+        "hint": status.hint,
+    })))
+}
+
+fn nodes(session: &mut Session, json: bool) -> Result<(), Failure> {
+    let reply = session.call("nodes", |to| to.nodes(&NodesRequest {}))?;
+    if !json {
+        return written(print(text::node_table(&reply.nodes).trim_end()));
+    }
+    for node in &reply.nodes {
+        written(print_json(&json!({
+            "address": node.address,
+            "state": node.state.name().unwrap_or("UNKNOWN").to_lowercase(),
+            "busy": node.busy,
+            "slots": node.slots,
+            "load": node.load,
+            "rows_per_second": node.rows_per_second,
+            "completed": node.completed,
+            "failed": node.failed,
+            "refused": node.refused,
+            "failure": node.failure,
+            "failure_age_ms": node.failure_age_ms,
+        })))?;
+    }
+    Ok(())
+}
+
+/// A reader of our output that has gone wants no more of it, which is no failure.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result.map_err(|error| Failure::failed(format!("cannot write: {error}"))),
+    }
+}
+
+fn spaced(session: &Session) -> String {
+    format!("{} {}", session.at().host, session.at().port)
+}
+
+fn detached(session: &Session, run: &str) -> String {
+    let at = spaced(session);
+    format!(
+        "detached: run {run} goes on\n  follow it:   client {at} watch {run}\n  call it off: client {at} cancel {run}"
+    )
+}
+
+fn set(last_words: &LastWords, words: String) {
+    *last_words.lock().unwrap_or_else(PoisonError::into_inner) = words;
+}
+
+/// The first interrupt ends the client with exit code 130, after a word on what goes on without it.
+fn on_interrupt() -> Result<LastWords, Failure> {
+    let last_words = LastWords::default();
+    let words = last_words.clone();
+    let cannot = |error| Failure::failed(format!("cannot catch signals: {error}"));
+    let ending = Ending::catch().map_err(cannot)?;
+    std::thread::Builder::new()
+        .name("interrupt".to_owned())
+        .spawn(move || {
+            ending.wait();
+            let words = words.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = writeln!(io::stderr(), "\n{}", words.as_str());
+            std::process::exit(130);
+        })
+        .map_err(cannot)?;
+    Ok(last_words)
+}

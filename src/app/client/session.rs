@@ -1,0 +1,87 @@
+//! Talking to a coordinator that may go away and come back.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, never};
+
+use super::failure::Failure;
+use crate::app::dial::{self, CallFailed, Coordinator, Dialled};
+use crate::clock;
+use crate::cluster::Backoff;
+use crate::net::Address;
+use crate::wire::rpc::CallError;
+
+/// Connecting and short calls may take this long.
+const SHORT: Duration = Duration::from_secs(10);
+/// Waits between attempts to reach the coordinator again.
+const RETRY: Backoff = Backoff {
+    first: Duration::from_millis(100),
+    longest: Duration::from_secs(2),
+};
+
+/// A connection that is made anew when it breaks.
+pub(super) struct Session {
+    at: Address,
+    open: Option<Dialled<Coordinator>>,
+    patience: Duration,
+    /// Nothing ever comes: waiting on it is waiting for time to pass.
+    silence: Receiver<()>,
+}
+
+impl Session {
+    /// Connects; a coordinator that is not there now is not waited for.
+    pub(super) fn connect(at: Address, patience: Duration) -> Result<Session, Failure> {
+        let open = dial::coordinator(&at, SHORT.min(patience))
+            .map_err(|error| Failure::call(&at, &CallFailed::Net(error)))?;
+        Ok(Session {
+            at,
+            open: Some(open),
+            patience,
+            silence: never(),
+        })
+    }
+
+    /// Where the coordinator is.
+    pub(super) fn at(&self) -> &Address {
+        &self.at
+    }
+
+    /// Makes a call that can be repeated safely. While the coordinator is out of reach it is tried
+    /// again, until patience is over.
+    pub(super) fn call<T>(
+        &mut self,
+        action: &str,
+        mut call: impl FnMut(&mut Coordinator) -> Result<T, CallError>,
+    ) -> Result<T, Failure> {
+        let started: Instant = clock::now();
+        let mut failures = 0;
+        loop {
+            let failed = match self.try_once(action, &mut call) {
+                Ok(reply) => return Ok(reply),
+                Err(failed) => failed,
+            };
+            failures += 1;
+            let wait = RETRY.wait(failures);
+            let out_of_patience = clock::now() + wait > started + self.patience;
+            if !matches!(failed, CallFailed::Net(_)) || out_of_patience {
+                return Err(Failure::call(&self.at, &failed));
+            }
+            log::debug!("{failed}; trying again");
+            let _ = self.silence.recv_timeout(wait);
+        }
+    }
+
+    fn try_once<T>(
+        &mut self,
+        action: &str,
+        call: impl FnOnce(&mut Coordinator) -> Result<T, CallError>,
+    ) -> Result<T, CallFailed> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => dial::coordinator(&self.at, SHORT)?,
+        };
+        let answer = open.call(action, clock::now() + SHORT, call);
+        self.open = open.is_usable().then_some(open);
+        answer
+    }
+}

@@ -1,0 +1,276 @@
+//! Messages as text for people: progress lines and tables. Pure functions.
+
+use std::fmt::Write;
+
+use crate::wire::stubs::coordinator::{
+    Event, EventKind, NodeState, NodeStatus, Report, RoundReport, RunState, RunStatus, WatchReply,
+};
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A state in one word.
+pub(super) fn state(state: RunState) -> &'static str {
+    match state {
+        RunState::RUNNING => "running",
+        RunState::SUCCEEDED => "succeeded",
+        RunState::FAILED => "failed",
+        RunState::CANCELLED => "cancelled",
+        RunState::STOPPED => "stopped",
+        _ => "unknown",
+    }
+}
+
+/// The line of an event, if it has one.
+pub(super) fn line(event: &Event, reply: &WatchReply) -> Option<String> {
+    match event.kind {
+        EventKind::ROUND => event.round.as_ref().map(|round| round_line(round, reply)),
+        EventKind::NOTICE => event.message.as_ref().map(|text| format!("note: {text}")),
+        _ => None,
+    }
+}
+
+fn round_line(round: &RoundReport, reply: &WatchReply) -> String {
+    let rounds = reply.status.rounds.unwrap_or(0);
+    let width = rounds.to_string().len();
+    let mut line = format!("round {:>width$}/{rounds}", round.round);
+    if let Some(metrics) = &round.metrics {
+        let accuracy = metrics.accuracy.unwrap_or(f64::NAN);
+        let _ = write!(line, "  accuracy {accuracy:.4}  loss {:.4}", metrics.loss);
+    }
+    let _ = write!(line, "  {} rows", round.rows.unwrap_or(0));
+    if round.counted < round.asked {
+        let (counted, asked) = (round.counted.unwrap_or(0), round.asked.unwrap_or(0));
+        let _ = write!(line, "  {counted} of {asked} shards");
+    }
+    let _ = write!(line, "  {}", nodes(reply));
+    let millis = round.seconds.unwrap_or(0.0) * 1e3;
+    let _ = write!(line, "  {millis:.0} ms");
+    line
+}
+
+fn nodes(reply: &WatchReply) -> String {
+    let (up, known) = (reply.nodes_up.unwrap_or(0), reply.nodes_known.unwrap_or(0));
+    format!("{up}/{known} nodes")
+}
+
+/// What stands behind the bar: the newest round, or what the run waits for.
+pub(super) fn progress(reply: &WatchReply) -> String {
+    let Some(last) = &reply.status.last else {
+        return reply.status.activity.clone().unwrap_or_default();
+    };
+    let mut text = String::new();
+    if let Some(metrics) = &last.metrics {
+        let accuracy = metrics.accuracy.unwrap_or(f64::NAN);
+        let _ = write!(text, "accuracy {accuracy:.4}  loss {:.4}  ", metrics.loss);
+    }
+    let seconds = last.seconds.unwrap_or(0.0);
+    if seconds > 0.0 {
+        let rate = last.rows.unwrap_or(0) as f64 / seconds;
+        let _ = write!(text, "{rate:.0} rows/s  ");
+    }
+    text + &nodes(reply)
+}
+
+/// One sentence about a run that is done.
+pub(super) fn summary(report: &Report) -> String {
+    format!(
+        "run {}: {} rounds in {:.2} s, accuracy on {} held-out rows:",
+        report.run,
+        report.rounds.unwrap_or(0),
+        report.seconds.unwrap_or(0.0),
+        report.metrics.as_ref().map_or(0, |metrics| metrics.rows)
+    )
+}
+
+/// A table with a heading, columns as wide as their longest cell.
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// The runs, one a line.
+pub(super) fn runs(runs: &[RunStatus]) -> String {
+    let mut rows = vec![cells(["RUN", "STATE", "ROUND", "ACCURACY", "WHAT"])];
+    for run in runs {
+        let metrics = run.last.as_ref().and_then(|last| last.metrics.as_ref());
+        let accuracy = metrics.and_then(|metrics| metrics.accuracy);
+        let (round, rounds) = (run.round.unwrap_or(0), run.rounds.unwrap_or(0));
+        rows.push(vec![
+            run.run.clone(),
+            state(run.state).to_owned(),
+            format!("{round}/{rounds}"),
+            accuracy.map_or_else(|| "-".to_owned(), |accuracy| format!("{accuracy:.4}")),
+            run.activity.clone().unwrap_or_default(),
+        ]);
+    }
+    table(&rows)
+}
+
+/// One run in full.
+pub(super) fn status(run: &RunStatus) -> String {
+    let plan = run.plan.clone().unwrap_or_default();
+    let data = plan.data.map(|data| data.spec).unwrap_or_default();
+    let metrics = run.last.as_ref().and_then(|last| last.metrics.as_ref());
+    let accuracy = metrics.and_then(|metrics| metrics.accuracy);
+    let digest = run.last.as_ref().and_then(|last| last.digest.as_deref());
+    let (round, rounds) = (run.round.unwrap_or(0), run.rounds.unwrap_or(0));
+    let mut rows = vec![
+        cells(["run", &run.run]),
+        cells(["state", state(run.state)]),
+        cells(["round", &format!("{round} of {rounds}")]),
+        cells(["doing", run.activity.as_deref().unwrap_or("-")]),
+        cells(["data", &data]),
+        cells(["model", plan.model.as_deref().unwrap_or("-")]),
+        cells(["strategy", plan.strategy.as_deref().unwrap_or("-")]),
+    ];
+    if let Some(accuracy) = accuracy {
+        rows.push(cells(["accuracy", &format!("{accuracy:.4}")]));
+    }
+    if let Some(digest) = digest {
+        rows.push(cells(["digest", &hex(digest)]));
+    }
+    if let Some(hint) = &run.hint {
+        rows.push(cells(["hint", hint]));
+    }
+    table(&rows)
+}
+
+/// The nodes, one a line.
+pub(super) fn node_table(nodes: &[NodeStatus]) -> String {
+    let heading = [
+        "NODE",
+        "STATE",
+        "BUSY",
+        "LOAD",
+        "ROWS/S",
+        "DONE",
+        "FAILED",
+        "REFUSED",
+        "LAST FAILURE",
+    ];
+    let mut rows = vec![cells(heading)];
+    for node in nodes {
+        let state = match node.state {
+            NodeState::NEW => "new",
+            NodeState::UP => "up",
+            NodeState::DOWN => "down",
+            NodeState::LEAVING => "leaving",
+            _ => "unknown",
+        };
+        let number = |number: Option<i64>| number.unwrap_or(0).to_string();
+        let speed = node.rows_per_second.map(|speed| format!("{speed:.0}"));
+        let failure = node.failure.as_ref().map(|failure| {
+            let age = node.failure_age_ms.unwrap_or(0) / 1000;
+            format!("{failure} ({age} s ago)")
+        });
+        rows.push(vec![
+            node.address.clone(),
+            state.to_owned(),
+            format!("{}/{}", node.busy.unwrap_or(0), node.slots.unwrap_or(0)),
+            format!("{:.2}", node.load.unwrap_or(0.0)),
+            speed.unwrap_or_else(|| "-".to_owned()),
+            number(node.completed),
+            number(node.failed),
+            number(node.refused),
+            failure.unwrap_or_else(|| "-".to_owned()),
+        ]);
+    }
+    table(&rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::stubs::types::Metrics;
+
+    fn reply() -> WatchReply {
+        WatchReply {
+            status: RunStatus {
+                rounds: Some(20),
+                ..RunStatus::default()
+            },
+            nodes_up: Some(3),
+            nodes_known: Some(4),
+            ..WatchReply::default()
+        }
+    }
+
+    #[test]
+    fn a_round_is_a_line() {
+        let event = Event {
+            kind: EventKind::ROUND,
+            round: Some(RoundReport {
+                round: 3,
+                metrics: Some(Metrics {
+                    rows: 360,
+                    loss: 0.21,
+                    accuracy: Some(0.94167),
+                    correct: None,
+                }),
+                asked: Some(10),
+                counted: Some(9),
+                rows: Some(1293),
+                seconds: Some(0.0123),
+                ..RoundReport::default()
+            }),
+            ..Event::default()
+        };
+        assert_eq!(
+            line(&event, &reply()).unwrap(),
+            "round  3/20  accuracy 0.9417  loss 0.2100  1293 rows  9 of 10 shards  3/4 nodes  12 ms"
+        );
+    }
+
+    #[test]
+    fn notices_are_lines_and_starts_are_not() {
+        let notice = Event {
+            kind: EventKind::NOTICE,
+            message: Some("waiting".to_owned()),
+            ..Event::default()
+        };
+        assert_eq!(line(&notice, &reply()).unwrap(), "note: waiting");
+        let start = Event {
+            kind: EventKind::STARTED,
+            ..Event::default()
+        };
+        assert_eq!(line(&start, &reply()), None);
+    }
+
+    #[test]
+    fn tables_align() {
+        let node = NodeStatus {
+            address: "127.0.0.1:5106".to_owned(),
+            state: NodeState::UP,
+            slots: Some(2),
+            ..NodeStatus::default()
+        };
+        let text = node_table(&[node]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0].find("STATE"), lines[1].find("up"));
+        assert!(lines[1].contains("0/2"), "{text}");
+    }
+}

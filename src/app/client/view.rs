@@ -1,0 +1,159 @@
+//! What a person or program sees of a run: a bar on a terminal, plain lines elsewhere, JSON, or nothing.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::text;
+use crate::wire::stubs::coordinator::{Event, EventKind, RunStatus, WatchReply};
+
+/// How progress is shown.
+pub(super) enum View {
+    /// A bar that moves.
+    Bar(ProgressBar),
+    /// A line for every round.
+    Lines,
+    /// An object for every event, on stdout.
+    Json,
+    /// Nothing.
+    Quiet,
+}
+
+impl View {
+    /// The view that fits the options and what the error stream is.
+    pub(super) fn new(json: bool, quiet: bool) -> View {
+        if json {
+            View::Json
+        } else if quiet {
+            View::Quiet
+        } else if io::stderr().is_terminal() {
+            View::Bar(bar())
+        } else {
+            View::Lines
+        }
+    }
+
+    /// Shows what a watch brought.
+    pub(super) fn show(&self, reply: &WatchReply) -> io::Result<()> {
+        for event in &reply.events {
+            self.event(event, reply)?;
+        }
+        if let View::Bar(bar) = self {
+            bar.set_length(u64::try_from(reply.status.rounds.unwrap_or(0)).unwrap_or(0));
+            bar.set_position(u64::try_from(reply.status.round.unwrap_or(0)).unwrap_or(0));
+            bar.set_message(text::progress(reply));
+        }
+        Ok(())
+    }
+
+    fn event(&self, event: &Event, reply: &WatchReply) -> io::Result<()> {
+        match self {
+            View::Quiet => Ok(()),
+            View::Json => print_json(&json_of(event)),
+            View::Lines => match text::line(event, reply) {
+                Some(line) => writeln!(io::stderr(), "{line}"),
+                None => Ok(()),
+            },
+            View::Bar(bar) => {
+                if event.kind == EventKind::NOTICE
+                    && let Some(line) = text::line(event, reply)
+                {
+                    bar.println(line);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A word before the first event.
+    pub(super) fn say(&self, text: &str) {
+        match self {
+            View::Json | View::Quiet => {}
+            View::Bar(bar) => bar.println(text),
+            View::Lines => {
+                let _ = writeln!(io::stderr(), "{text}");
+            }
+        }
+    }
+
+    /// The end: the accuracy alone is the last line of stdout.
+    pub(super) fn result(&self, status: &RunStatus) -> io::Result<()> {
+        if let View::Bar(bar) = self {
+            bar.abandon();
+        }
+        let Some(report) = &status.report else {
+            return Ok(());
+        };
+        match (self, report.accuracy) {
+            (View::Json, accuracy) => print_json(&json!({
+                "event": "result",
+                "run": report.run,
+                "accuracy": accuracy,
+                "loss": report.metrics.as_ref().map(|metrics| metrics.loss),
+                "rounds": report.rounds,
+                "seconds": report.seconds,
+                "digest": report.digest.as_deref().map(text::hex),
+            })),
+            (_, Some(accuracy)) => {
+                self.say(&text::summary(report));
+                print(&format!("{accuracy:.4}"))
+            }
+            (_, None) => Ok(()),
+        }
+    }
+}
+
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:24} round {pos}/{len}  {msg}  {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style)
+}
+
+/// A line on stdout.
+pub(super) fn print(line: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
+}
+
+/// An object on a line of stdout.
+pub(super) fn print_json(value: &Value) -> io::Result<()> {
+    print(&value.to_string())
+}
+
+/// An event as an object: `started`, `round`, `notice`, `ended`.
+fn json_of(event: &Event) -> Value {
+    let round = event.round.as_ref();
+    match event.kind {
+        EventKind::STARTED => json!({"event": "started", "sequence": event.sequence}),
+        EventKind::ROUND => json!({
+            "event": "round",
+            "sequence": event.sequence,
+            "round": round.map(|round| round.round),
+            "accuracy": round.and_then(|r| r.metrics.as_ref()).and_then(|m| m.accuracy),
+            "loss": round.and_then(|r| r.metrics.as_ref()).map(|m| m.loss),
+            "training_loss": round.and_then(|round| round.training_loss),
+            "asked": round.and_then(|round| round.asked),
+            "counted": round.and_then(|round| round.counted),
+            "omitted": round.and_then(|round| round.omitted.as_ref()).map(|omitted| {
+                omitted.iter().map(|o| json!({"shard": o.shard, "reason": o.reason})).collect::<Vec<_>>()
+            }),
+            "rows": round.and_then(|round| round.rows),
+            "seconds": round.and_then(|round| round.seconds),
+            "retries": round.and_then(|round| round.retries),
+            "refusals": round.and_then(|round| round.refusals),
+            "digest": round.and_then(|round| round.digest.as_deref()).map(text::hex),
+        }),
+        EventKind::NOTICE => json!({
+            "event": "notice", "sequence": event.sequence, "message": event.message,
+        }),
+        EventKind::ENDED => json!({
+            "event": "ended",
+            "sequence": event.sequence,
+            "state": event.status.as_ref().map(|status| text::state(status.state)),
+            "error": event.status.as_ref().and_then(|status| status.error.clone()),
+        }),
+        _ => json!({"event": "unknown", "sequence": event.sequence}),
+    }
+}
