@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::session::Session;
-use super::view::View;
+use super::view::{View, written};
 use crate::wire::stubs::coordinator::{RunState, RunStatus, WatchReply, WatchRequest};
 
 /// One poll waits no longer, so that a broken connection is noticed soon.
@@ -17,8 +17,7 @@ pub(super) fn follow(session: &mut Session, run: &str, view: &View) -> Result<Ru
     };
     loop {
         let reply: WatchReply = session.call("watch", |to| to.watch(&request))?;
-        view.show(&reply)
-            .map_err(|error| Failure::failed(format!("cannot write: {error}")))?;
+        written(view.show(&reply))?;
         let last = reply.events.last().map(|event| event.sequence);
         request.after = last.or(request.after);
         if last.is_none() && reply.status.state != RunState::RUNNING {

@@ -29,7 +29,7 @@ use arguments::{Arguments, ClusterOptions, Command, RunOptions, normalise};
 use failure::Failure;
 use follow::{follow, verdict};
 use session::Session;
-use view::{View, print, print_json};
+use view::{View, print, print_json, written};
 
 /// What is said when the user interrupts; it depends on what is going on.
 type LastWords = Arc<Mutex<String>>;
@@ -205,14 +205,6 @@ fn nodes(session: &mut Session, json: bool) -> Result<(), Failure> {
         })))?;
     }
     Ok(())
-}
-
-/// A reader of our output that has gone wants no more of it, which is no failure.
-fn written(result: io::Result<()>) -> Result<(), Failure> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        result => result.map_err(|error| Failure::failed(format!("cannot write: {error}"))),
-    }
 }
 
 fn spaced(session: &Session) -> String {

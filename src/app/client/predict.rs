@@ -10,7 +10,7 @@ use serde_json::json;
 use super::arguments::PredictOptions;
 use super::failure::Failure;
 use super::session::Session;
-use super::view::{print, print_json};
+use super::view::{print, print_json, written};
 use crate::app::transfer;
 use crate::ml::model::{MODELS, Model};
 use crate::ml::parameters::Parameters;
@@ -30,16 +30,17 @@ pub(super) fn run(
     let predictions = model
         .predict(&parameters, rows.view())
         .map_err(|error| Failure::failed(error.to_string()))?;
-    let written = |error| Failure::failed(format!("cannot write: {error}"));
     if !json {
-        print("class,probability").map_err(written)?;
+        written(print("class,probability"))?;
     }
     for (row, &class) in predictions.classes.iter().enumerate() {
         let probability = predictions.probabilities[[row, class as usize]];
         if json {
-            print_json(&json!({"class": class, "probability": probability})).map_err(written)?;
+            written(print_json(
+                &json!({"class": class, "probability": probability}),
+            ))?;
         } else {
-            print(&format!("{class},{probability:.4}")).map_err(written)?;
+            written(print(&format!("{class},{probability:.4}")))?;
         }
     }
     if let Some(truth) = truth {

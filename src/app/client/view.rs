@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::failure::Failure;
 use super::text;
 use crate::wire::stubs::coordinator::{Event, EventKind, RunStatus, WatchReply};
 
@@ -120,6 +121,14 @@ pub(super) fn print(line: &str) -> io::Result<()> {
 /// An object on a line of stdout.
 pub(super) fn print_json(value: &Value) -> io::Result<()> {
     print(&value.to_string())
+}
+
+/// A reader of our output that has gone wants no more of it, which is no failure.
+pub(super) fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result.map_err(|error| Failure::failed(format!("cannot write: {error}"))),
+    }
 }
 
 /// An event as an object: `started`, `round`, `notice`, `ended`.
