@@ -8,12 +8,15 @@
 //! arrived, of how many rows and with what loss; the shell holds the bytes and folds them when told to.
 
 pub mod aggregate;
+mod answers;
 mod cohort;
 mod event;
 mod federation;
+mod lifecycle;
 mod plan;
 mod report;
 mod round;
+mod rounds;
 mod run;
 mod status;
 pub mod strategy;

@@ -2,7 +2,9 @@
 
 mod board;
 mod call;
+mod desk;
 mod driver;
+mod faults;
 mod hosts;
 mod link;
 mod materials;
@@ -33,9 +35,9 @@ use crate::ml::data::Root;
 use crate::net::{Limits, Server, listen};
 use crate::seed::Seed;
 use call::Reporter;
+use desk::Desk;
 use driver::Driver;
 use hosts::Hosts;
-use service::Desk;
 use shell::Shell;
 use workshop::Workshop;
 

@@ -1,8 +1,7 @@
 //! What clients and nodes can ask of the coordinator.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,16 +9,11 @@ use sha2::{Digest, Sha256};
 use thrift::protocol::TBinaryOutputProtocol;
 use thrift::server::TProcessor;
 
-use super::board::Board;
-use super::hosts::Hosts;
+use super::desk::{ACCEPTANCE, Desk, EVENTS};
+use super::faults::{invalid_plan, refusal, stopping, unknown};
 use super::model_file;
-use super::shell::Shell;
-use super::workshop::Workshop;
-use crate::app::clock::Clock;
 use crate::clock;
-use crate::fed::{
-    Ending, Event, Federation, Plan, Problem, Refused, RunEvent, RunId, RunState, RunStatus,
-};
+use crate::fed::{Ending, Event, Plan, RunId, RunState};
 use crate::net::{Address, Peer, ReplyWriter, RequestReader, Service};
 use crate::wire::convert::{self, Initial, fault, plan, report};
 use crate::wire::protocol::{BinaryInput, Limits};
@@ -34,89 +28,10 @@ use crate::wire::stubs::types::{Chunk, ChunkRequest, Fault, FaultCode};
 
 /// Longest wait of one `watch`.
 const LONGEST_POLL: Duration = Duration::from_secs(30);
-/// Events of one answer.
-const EVENTS: usize = 500;
-/// Taking a run in is a matter of microseconds; longer and the core is not there.
-const ACCEPTANCE: Duration = Duration::from_secs(10);
 /// Runs of one answer.
 const RUNS: usize = 100;
 /// Longest key of a submit.
 const KEY: usize = 256;
-
-/// What every session of the service shares.
-pub(super) struct Desk {
-    pub(super) shell: Arc<Shell>,
-    pub(super) federation: Arc<Mutex<Federation>>,
-    pub(super) workshop: Arc<Workshop>,
-    pub(super) board: Arc<Board>,
-    pub(super) hosts: Hosts,
-    pub(super) clock: Clock,
-    pub(super) policy: String,
-    pub(super) closing: AtomicBool,
-}
-
-impl Desk {
-    /// Calls off what is under way and sends watchers home.
-    pub(super) fn close(&self, grace: Duration) {
-        self.closing.store(true, Ordering::SeqCst);
-        let statuses = self.lock().statuses(self.clock.now(), usize::MAX);
-        for status in statuses {
-            if status.state == RunState::Running {
-                self.shell.post(Event::Cancelled(status.run.clone()));
-                self.follow(&status.run, grace);
-            }
-        }
-        self.board.ring();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Federation> {
-        self.federation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
-    }
-
-    fn status_of(&self, run: &RunId) -> Result<RunStatus, Fault> {
-        let status = self.lock().status(self.clock.now(), run);
-        status.ok_or_else(|| unknown(run))
-    }
-
-    /// Takes a run in and waits until the core has it.
-    fn admit(&self, run: &RunId, plan: Plan, initial: Option<Initial>) -> Result<(), Fault> {
-        self.lock().admits().map_err(|why| refusal(run, &why))?;
-        if let Some(initial) = initial {
-            self.workshop.bring(run.clone(), initial);
-        }
-        self.shell.post(Event::Submitted(run.clone(), plan));
-        let started = self.board.read(run, 0, 1, ACCEPTANCE, || self.is_closing());
-        if started.is_empty() {
-            return Err(stopping());
-        }
-        Ok(())
-    }
-
-    /// Waits for the end of a run, up to `limit`.
-    fn follow(&self, run: &RunId, limit: Duration) -> Option<Ending> {
-        let deadline = clock::now() + limit;
-        let mut after = 0;
-        loop {
-            let left = deadline.saturating_duration_since(clock::now());
-            let entries = self.board.read(run, after, EVENTS, left, || false);
-            if entries.is_empty() {
-                return None;
-            }
-            for entry in entries {
-                after = entry.sequence;
-                if let RunEvent::Ended(ending) = entry.event {
-                    return Some(ending);
-                }
-            }
-        }
-    }
-}
 
 /// The service for a server: every connection gets a session that knows its peer.
 pub(super) fn serve(desk: Arc<Desk>) -> impl Service {
@@ -375,54 +290,4 @@ fn run_id(key: &str) -> RunId {
             .map(|byte| format!("{byte:02x}"))
             .collect(),
     )
-}
-
-fn unknown(run: &RunId) -> Fault {
-    Fault {
-        hint: Some("`client IP PORT runs` lists the runs".to_owned()),
-        ..fault(
-            FaultCode::NOT_FOUND,
-            format!("no run `{run}` is known here"),
-        )
-    }
-}
-
-fn stopping() -> Fault {
-    Fault {
-        retryable: Some(true),
-        ..fault(FaultCode::BUSY, "the coordinator is stopping")
-    }
-}
-
-fn refusal(run: &RunId, why: &Refused) -> Fault {
-    match why {
-        Refused::Unknown => unknown(run),
-        Refused::NotStopped => fault(
-            FaultCode::CONFLICT,
-            format!("run {run} is not stopped; only a stopped run can be resumed"),
-        ),
-        Refused::Busy(active) => Fault {
-            retryable: Some(true),
-            retry_after_ms: Some(5000),
-            ..fault(
-                FaultCode::BUSY,
-                format!("{active} runs are under way, which is the limit"),
-            )
-        },
-    }
-}
-
-fn invalid_plan(problems: &[Problem]) -> Fault {
-    let listed = problems.iter().map(|problem| types::Problem {
-        field: problem.field.clone(),
-        message: problem.message.clone(),
-    });
-    let first = problems.first().map_or("", |problem| &problem.message);
-    Fault {
-        problems: Some(listed.collect()),
-        ..fault(
-            FaultCode::INVALID,
-            format!("the plan cannot be run: {first}"),
-        )
-    }
 }

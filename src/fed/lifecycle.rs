@@ -1,0 +1,116 @@
+//! Runs come and go: taken in, prepared, ended, forgotten.
+
+use super::event::{Command, Evaluation, Prepared, Work};
+use super::federation::Federation;
+use super::plan::Plan;
+use super::report::RunEvent;
+use super::run::{Ending, Phase, Run, RunId};
+use crate::cluster::{GroupId, Time};
+
+/// Ended runs remembered; the oldest are forgotten first.
+const MOST_ENDED: usize = 256;
+
+impl Federation {
+    pub(super) fn submitted(&mut self, now: Time, id: RunId, plan: Plan) {
+        if self.runs.contains_key(&id) {
+            return;
+        }
+        let group = GroupId(self.next_group);
+        self.next_group += 1;
+        self.groups.insert(group, id.clone());
+        let run = Run {
+            id: id.clone(),
+            group,
+            quorum: plan.quorum.unwrap_or(self.quorum),
+            plan,
+            phase: Phase::Preparing,
+            shards: Vec::new(),
+            evaluation: Evaluation::Central,
+            finished: 0,
+            last: None,
+            started: now,
+            stirred: now,
+            said: None,
+        };
+        self.runs.insert(id.clone(), run);
+        self.order.push(id.clone());
+        self.commands
+            .push(Command::Publish(id.clone(), RunEvent::Started));
+        self.commands.push(Command::Prepare(id));
+        self.forget_old();
+    }
+
+    pub(super) fn resumed(&mut self, now: Time, id: &RunId) {
+        if self.resumable(id).is_err() {
+            return;
+        }
+        let Some(run) = self.runs.get_mut(id) else {
+            return;
+        };
+        run.stirred = now;
+        let notice = format!("resumed after round {}", run.finished);
+        self.notice(id, notice);
+        self.set_phase(id, Phase::Preparing);
+        self.commands.push(Command::Prepare(id.clone()));
+    }
+
+    pub(super) fn prepared(&mut self, now: Time, id: &RunId, found: Result<Prepared, String>) {
+        let Some(run) = self.runs.get_mut(id) else {
+            return;
+        };
+        if !matches!(run.phase, Phase::Preparing | Phase::Initialising) {
+            return;
+        }
+        run.stirred = now;
+        match found {
+            Err(reason) => self.end(id, Ending::Failed(reason)),
+            Ok(found) if found.shards.is_empty() => {
+                let reason = "the data has no shards: no rows, or no node that hosts any".into();
+                self.end(id, Ending::Failed(reason));
+            }
+            Ok(found) => {
+                run.shards = found.shards;
+                run.evaluation = found.evaluation;
+                if found.parameters {
+                    self.start_round(now, id);
+                } else {
+                    run.phase = Phase::Initialising;
+                    self.submit_task(now, id, Work::Initialise, None);
+                }
+            }
+        }
+    }
+
+    /// The run is over: nothing of it stays with the nodes.
+    pub(super) fn end(&mut self, id: &RunId, ending: Ending) {
+        let Some(run) = self.runs.get_mut(id) else {
+            return;
+        };
+        if !run.is_active() {
+            return;
+        }
+        run.phase = Phase::Ended(ending.clone());
+        let group = run.group;
+        self.cluster.withdraw(group);
+        self.tasks.retain(|_, (owner, _)| owner != id);
+        self.commands
+            .push(Command::Publish(id.clone(), RunEvent::Ended(ending)));
+        self.commands.push(Command::Release(id.clone()));
+    }
+
+    pub(super) fn forget_old(&mut self) {
+        let ended: Vec<RunId> = self
+            .order
+            .iter()
+            .filter(|id| self.runs.get(id).is_some_and(|run| !run.is_active()))
+            .cloned()
+            .collect();
+        for id in ended.iter().take(ended.len().saturating_sub(MOST_ENDED)) {
+            if let Some(run) = self.runs.remove(id) {
+                self.groups.remove(&run.group);
+            }
+            self.order.retain(|kept| kept != id);
+            self.commands.push(Command::Forget(id.clone()));
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! One round after the other: asked, counted, stepped, evaluated, reported.
+
+use std::collections::BTreeMap;
+
+use super::cohort;
+use super::event::{Command, Evaluation, Work};
+use super::federation::Federation;
+use super::report::RunEvent;
+use super::round::{Round, Verdict};
+use super::run::{Ending, Phase, RunId};
+use crate::cluster::Time;
+use crate::ml::metrics::Metrics;
+
+impl Federation {
+    pub(super) fn start_round(&mut self, now: Time, id: &RunId) {
+        let Some(run) = self.runs.get_mut(id) else {
+            return;
+        };
+        let number = run.finished + 1;
+        let shards = u32::try_from(run.shards.len()).unwrap_or(u32::MAX);
+        let cohort = cohort::sample(run.plan.seed, number, shards, run.plan.cohort);
+        let weight_limit = run.weight_limit(&cohort);
+        run.phase = Phase::Training(Round::new(number, now, cohort.clone()));
+        self.commands.push(Command::Open {
+            run: id.clone(),
+            round: number,
+            weight_limit,
+        });
+        self.ask(now, id, number, &cohort);
+    }
+
+    /// Submits a training task for each of these shards.
+    pub(super) fn ask(&mut self, now: Time, id: &RunId, round: u32, shards: &[u32]) {
+        for &shard in shards {
+            let host = self.host_of(id, shard);
+            self.submit_task(now, id, Work::Train { round, shard }, host);
+        }
+    }
+
+    pub(super) fn close_round_if_done(&mut self, now: Time, id: &RunId) {
+        let Some(run) = self.runs.get_mut(id) else {
+            return;
+        };
+        let quorum = run.quorum;
+        let Some(round) = run.training() else {
+            return;
+        };
+        let number = round.number;
+        match round.verdict(quorum) {
+            Verdict::Open => {}
+            Verdict::Step { weight } => {
+                let round = round.clone();
+                run.phase = Phase::Stepping(round);
+                self.commands.push(Command::Step {
+                    run: id.clone(),
+                    round: number,
+                    weight,
+                });
+            }
+            Verdict::AskAgain(shards) => {
+                let notice = format!(
+                    "round {number}: below quorum, asking again for {} shards",
+                    shards.len()
+                );
+                self.notice(id, notice);
+                self.ask(now, id, number, &shards);
+            }
+            Verdict::BelowQuorum { counted, needed } => {
+                let round = round.clone();
+                let reasons = round.reasons(&run.shards);
+                let reason = format!(
+                    "round {number} stayed below quorum: {counted} shards counted, {needed} needed; {reasons}"
+                );
+                self.end(id, Ending::Failed(reason));
+            }
+        }
+    }
+
+    pub(super) fn stepped(
+        &mut self,
+        now: Time,
+        id: &RunId,
+        number: u32,
+        digest: Result<[u8; 32], String>,
+    ) {
+        let Some(run) = self.runs.get_mut(id) else {
+            return;
+        };
+        let Phase::Stepping(round) = &run.phase else {
+            return;
+        };
+        if round.number != number {
+            return;
+        }
+        run.stirred = now;
+        let digest = match digest {
+            Ok(digest) => digest,
+            Err(reason) => return self.end(id, Ending::Failed(reason)),
+        };
+        let round = round.clone();
+        if run.evaluation == Evaluation::Nowhere {
+            return self.finish_round(now, id, &round, None, digest);
+        }
+        let cohort = round.cohort().to_vec();
+        let awaited = cohort.len();
+        run.phase = Phase::Evaluating {
+            round,
+            digest,
+            metrics: BTreeMap::new(),
+            awaited,
+        };
+        match run.evaluation {
+            Evaluation::Nowhere => {}
+            Evaluation::Central => self.commands.push(Command::Evaluate(id.clone(), number)),
+            Evaluation::Nodes => {
+                for shard in cohort {
+                    let host = self.host_of(id, shard);
+                    let round = number;
+                    self.submit_task(now, id, Work::Evaluate { round, shard }, host);
+                }
+            }
+        }
+    }
+
+    pub(super) fn evaluated(
+        &mut self,
+        now: Time,
+        id: &RunId,
+        number: u32,
+        found: Result<Metrics, String>,
+    ) {
+        let Some(run) = self.runs.get_mut(id) else {
+            return;
+        };
+        let Phase::Evaluating { round, digest, .. } = &run.phase else {
+            return;
+        };
+        if round.number != number {
+            return;
+        }
+        let (round, digest) = (round.clone(), *digest);
+        match found {
+            Ok(metrics) => self.finish_round(now, id, &round, Some(metrics), digest),
+            Err(reason) => self.end(id, Ending::Failed(reason)),
+        }
+    }
+
+    /// A node evaluated on what it holds out of a shard, or no node could.
+    pub(super) fn node_evaluated(
+        &mut self,
+        now: Time,
+        id: &RunId,
+        shard: u32,
+        found: Option<Metrics>,
+    ) {
+        let Some(run) = self.runs.get_mut(id) else {
+            return;
+        };
+        let Phase::Evaluating {
+            round,
+            digest,
+            metrics,
+            awaited,
+        } = &mut run.phase
+        else {
+            return;
+        };
+        *awaited = awaited.saturating_sub(1);
+        if let Some(found) = found {
+            metrics.insert(shard, found);
+        }
+        if *awaited > 0 {
+            return;
+        }
+        // In the order of the shards, so that the digits do not depend on who answered first.
+        let merged = metrics.values().copied().reduce(|a, b| a.merge(&b));
+        let (round, digest) = (round.clone(), *digest);
+        self.finish_round(now, id, &round, merged, digest);
+    }
+
+    pub(super) fn finish_round(
+        &mut self,
+        now: Time,
+        id: &RunId,
+        round: &Round,
+        metrics: Option<Metrics>,
+        digest: [u8; 32],
+    ) {
+        let Some(run) = self.runs.get_mut(id) else {
+            return;
+        };
+        let report = round.report(now, &run.plan, &run.shards, metrics, digest);
+        run.finished = round.number;
+        run.stirred = now;
+        run.last = Some(report.clone());
+        let done = run.finished >= run.plan.rounds;
+        let ending = done.then(|| Ending::Succeeded(run.report(now)));
+        self.commands
+            .push(Command::Publish(id.clone(), RunEvent::Round(report)));
+        match ending {
+            Some(ending) => self.end(id, ending),
+            None => self.start_round(now, id),
+        }
+    }
+}
