@@ -2,6 +2,7 @@
 
 mod board;
 mod call;
+mod command_line;
 mod desk;
 mod driver;
 mod faults;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
+pub use command_line::main;
 pub use nodes_list::NodeList;
 
 use crate::app::StartError;

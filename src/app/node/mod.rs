@@ -2,6 +2,7 @@
 
 mod benchmark;
 mod blobs;
+mod command_line;
 mod desk;
 mod load;
 mod membership;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+pub use command_line::main;
 pub use load::Load;
 
 use super::StartError;

@@ -1,0 +1,141 @@
+//! The command line of `coordinator`: arguments to checked configuration, run, exit code.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::{Config, Coordinator, NodeList};
+use crate::app::program;
+use crate::app::signals::Ending;
+use crate::cluster;
+use crate::cluster::policy::POLICIES;
+use crate::seed::Seed;
+
+/// How long calls may finish after a signal.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Hands shards of data to compute nodes, averages their updates and answers clients.
+#[derive(Parser)]
+#[command(name = "coordinator", version, after_long_help = after_help(), max_term_width = 100)]
+struct Arguments {
+    /// Port to listen on; 0 lets the system choose
+    port: u16,
+
+    /// How the next node is chosen, by name or number (see below)
+    #[arg(value_name = "SCHEDULING_POLICY", value_parser = policy)]
+    policy: String,
+
+    /// List of nodes, `host,port` a line; read again when it changes. `none`: nodes join by themselves
+    #[arg(long, value_name = "FILE", default_value = "compute_nodes.txt")]
+    nodes: PathBuf,
+
+    /// Attempts of a task after the first, before its shard is left out of the round
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    retries: u32,
+
+    /// Time between heartbeats; a node that misses three is down
+    #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = heartbeat)]
+    heartbeat: Duration,
+
+    /// Share of a round's shards that must count, above 0 and up to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share)]
+    quorum: f64,
+
+    /// A task not answered within this is given to another node
+    #[arg(long, value_name = "SPAN", default_value = "10m", value_parser = program::parse_span)]
+    task_limit: Duration,
+
+    /// Address to listen on; other machines reach only addresses they can route to
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    bind: IpAddr,
+
+    /// Files named by clients lie below this directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    data_root: PathBuf,
+
+    /// Seed of the policy's random choices; results never depend on it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+fn after_help() -> String {
+    format!(
+        "Scheduling policies:\n{}\nExamples:\n  \
+         coordinator 5105 2                      load balancing over compute_nodes.txt\n  \
+         coordinator 5105 random --nodes none    nodes announce themselves with --join\n  \
+         coordinator 5105 fastest --bind 0.0.0.0 reachable from other machines\n",
+        POLICIES.help()
+    )
+}
+
+fn policy(text: &str) -> Result<String, String> {
+    POLICIES
+        .build(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err(format!("`{text}` is not a share above 0 and up to 1")),
+    }
+}
+
+fn heartbeat(text: &str) -> Result<Duration, String> {
+    match program::parse_span(text)? {
+        span if span >= Duration::from_millis(10) => Ok(span),
+        _ => Err("heartbeats come every 10ms at most".to_owned()),
+    }
+}
+
+impl Arguments {
+    fn config(self) -> Config {
+        let nodes = match self.nodes.to_str() {
+            Some("none") => NodeList::Empty,
+            _ => NodeList::File(self.nodes),
+        };
+        Config {
+            bind: self.bind,
+            port: self.port,
+            policy: self.policy,
+            nodes,
+            data_root: self.data_root,
+            quorum: self.quorum,
+            cluster: cluster::Config {
+                retries: self.retries,
+                heartbeat: self.heartbeat,
+                heartbeat_timeout: self.heartbeat.max(Duration::from_secs(1)),
+                attempt_limit: self.task_limit,
+                ..cluster::Config::default()
+            },
+            seed: Seed(self.seed),
+        }
+    }
+}
+
+/// Does what the command line says.
+pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = Arguments::parse_from(given);
+    program::log();
+    let ending = match Ending::catch() {
+        Ok(ending) => ending,
+        Err(error) => return program::fail(format!("cannot catch signals: {error}"), None),
+    };
+    program::warn_if_open(arguments.bind);
+    let coordinator = match Coordinator::start(arguments.config()) {
+        Ok(coordinator) => coordinator,
+        Err(error) => return program::fail(error, None),
+    };
+    if let Err(error) = program::announce(coordinator.address()) {
+        return program::fail(format!("cannot write to the terminal: {error}"), None);
+    }
+    ending.wait();
+    log::info!("stopping: runs under way are called off and their nodes told");
+    coordinator.stop(GRACE);
+    ExitCode::SUCCESS
+}
