@@ -141,7 +141,8 @@ pub enum Command {
     Part(NodeId),
     /// Open the data, list the shards, make the first parameters; report [`Event::Prepared`].
     Prepare(RunId),
-    /// Begin an empty sum for this round.
+    /// Begin this round with an empty sum, from the parameters after the round before it. If its step was made
+    /// already but never reported, because the run was stopped in between, that step is undone.
     Open {
         /// Of which run.
         run: RunId,

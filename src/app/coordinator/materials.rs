@@ -44,6 +44,13 @@ pub(super) struct Current {
     pub(super) round: u32,
 }
 
+/// Parameters of a stopped run, to go on with.
+#[derive(Default)]
+pub(super) struct Kept {
+    current: Option<Current>,
+    previous: Option<Current>,
+}
+
 /// What the coordinator holds of a run.
 pub(super) struct Materials {
     pub(super) plan: Plan,
@@ -52,18 +59,20 @@ pub(super) struct Materials {
     pub(super) rows: Rows,
     model: Option<Arc<dyn Model>>,
     pub(super) current: Option<Current>,
+    /// Those after the round before, until the next round begins: a step that was not reported is undone.
+    previous: Option<Current>,
     sum: Option<(u32, ExactSum)>,
     pub(super) metrics: Option<Metrics>,
 }
 
 impl Materials {
-    /// Opens the data and makes the first parameters, or goes on from `current` of a stopped run.
+    /// Opens the data and makes the first parameters, or goes on from those kept of a stopped run.
     pub(super) fn prepare(
         plan: Plan,
         root: &Root,
         hosted: &[HostedShard],
         initial: Option<Initial>,
-        current: Option<Current>,
+        kept: Kept,
     ) -> Result<Materials, String> {
         let rows = if is_private(&plan.data.spec) {
             Rows::hosted(hosted)
@@ -88,7 +97,8 @@ impl Materials {
             model_spec,
             rows,
             model,
-            current,
+            current: kept.current,
+            previous: kept.previous,
             sum: None,
             metrics: None,
         };
@@ -134,8 +144,21 @@ impl Materials {
         self.prepared()
     }
 
-    /// Begins an empty sum.
+    /// Takes out the parameters, to go on with them.
+    pub(super) fn keep(&mut self) -> Kept {
+        Kept {
+            current: self.current.take(),
+            previous: self.previous.take(),
+        }
+    }
+
+    /// Begins a round with an empty sum, from the parameters after the round before it.
     pub(super) fn open(&mut self, round: u32, weight_limit: u64) {
+        let begun = |current: &Current| current.round >= round;
+        let previous = self.previous.take();
+        if previous.is_some() && self.current.as_ref().is_some_and(begun) {
+            self.current = previous;
+        }
         let Some(current) = &self.current else {
             return;
         };
@@ -236,7 +259,7 @@ impl Materials {
     fn set_current(&mut self, parameters: Parameters, round: u32) {
         let bytes = parameters.to_bytes();
         let digest = transfer::digest(&bytes);
-        self.current = Some(Current {
+        self.previous = self.current.replace(Current {
             parameters,
             bytes,
             digest,

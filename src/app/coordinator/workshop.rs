@@ -81,9 +81,9 @@ impl Workshop {
                     hosts.settle();
                 }
                 let kept = lock(&runs).remove(&id);
-                let current = kept.and_then(|kept| lock(&kept).current.take());
+                let kept = kept.map(|kept| lock(&kept).keep()).unwrap_or_default();
                 let hosted = hosts.list();
-                let made = Materials::prepare(plan, &root, &hosted, initial, current);
+                let made = Materials::prepare(plan, &root, &hosted, initial, kept);
                 let found = made.map(|materials| {
                     let prepared = materials.prepared();
                     lock(&runs).insert(id.clone(), Arc::new(Mutex::new(materials)));
