@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cohort;
-use super::event::{Answer, Command, Evaluation, Event, Prepared, Work};
+use super::event::{Answer, Command, Evaluation, Event, Finished, Prepared, Work};
 use super::plan::Plan;
 use super::report::RunEvent;
 use super::round::{Round, Verdict};
@@ -146,6 +146,7 @@ impl Federation {
             }
             Event::Failed(attempt, failure) => self.cluster.failed(now, attempt, failure),
             Event::Submitted(id, plan) => self.submitted(now, id, plan),
+            Event::Restored(id, plan, finished) => self.restored(now, id, plan, finished),
             Event::Cancelled(id) => self.end(&id, Ending::Cancelled),
             Event::Resumed(id) => self.resumed(now, &id),
             Event::Prepared(id, found) => self.prepared(now, &id, found),
@@ -159,6 +160,31 @@ impl Federation {
         if self.runs.contains_key(&id) {
             return;
         }
+        self.take_in(now, &id, plan, Finished::default());
+        self.commands
+            .push(Command::Publish(id.clone(), RunEvent::Started));
+        self.commands.push(Command::Prepare(id));
+        self.forget_old();
+    }
+
+    fn restored(&mut self, now: Time, id: RunId, plan: Plan, finished: Finished) {
+        if self.runs.contains_key(&id) {
+            return;
+        }
+        let rounds = finished.rounds;
+        self.take_in(now, &id, plan, finished);
+        // Nothing is left to do if the last round was finished and only the end was not recorded.
+        if let Some(run) = self.runs.get(&id)
+            && run.finished >= run.plan.rounds
+        {
+            let ending = Ending::Succeeded(run.report(now));
+            return self.end(&id, ending);
+        }
+        self.notice(&id, format!("the coordinator is back; going on after round {rounds}"));
+        self.commands.push(Command::Prepare(id));
+    }
+
+    fn take_in(&mut self, now: Time, id: &RunId, plan: Plan, finished: Finished) {
         let group = GroupId(self.next_group);
         self.next_group += 1;
         self.groups.insert(group, id.clone());
@@ -170,18 +196,14 @@ impl Federation {
             phase: Phase::Preparing,
             shards: Vec::new(),
             evaluation: Evaluation::Central,
-            finished: 0,
-            last: None,
+            finished: finished.rounds,
+            last: finished.last,
             started: now,
             stirred: now,
             said: None,
         };
         self.runs.insert(id.clone(), run);
         self.order.push(id.clone());
-        self.commands
-            .push(Command::Publish(id.clone(), RunEvent::Started));
-        self.commands.push(Command::Prepare(id));
-        self.forget_old();
     }
 
     fn resumed(&mut self, now: Time, id: &RunId) {
