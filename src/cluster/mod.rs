@@ -327,7 +327,7 @@ impl Cluster {
             return;
         };
         if !task.out.is_empty() {
-            return; // a second attempt is still under way and may yet succeed
+            return self.look_again(now, id); // the other attempt may yet succeed
         }
         if task.failures.len() > self.config.retries as usize {
             self.give_up(id, None);
@@ -349,13 +349,21 @@ impl Cluster {
         self.outcomes.push(Outcome::GaveUp { task: id, failures });
     }
 
+    /// One of two attempts ended without an answer. If the other one is a straggler, it gets company again.
+    fn look_again(&mut self, now: Time, id: TaskId) {
+        let out = self.tasks.get(id).map(|task| task.out.clone());
+        for attempt in out.unwrap_or_default() {
+            self.timers.set(Timer::Attempt(attempt), now);
+        }
+    }
+
     /// Puts a task without attempts back among those that wait for a node.
     fn requeue(&mut self, now: Time, id: TaskId) {
         let Some(task) = self.tasks.get(id) else {
             return;
         };
         if !task.out.is_empty() {
-            return;
+            return self.look_again(now, id);
         }
         if task.host.is_some() {
             self.timers
@@ -381,6 +389,12 @@ impl Cluster {
         }
         let floor = self.config.straggler_floor;
         let factor = self.config.straggler_factor;
+        // Two at most are out, and none is added to a task that has failed too often already.
+        let retries = self.config.retries as usize;
+        let may_double = self
+            .tasks
+            .get(attempt.task)
+            .is_some_and(|task| task.out.len() == 1 && task.failures.len() <= retries);
         let Some(group) = self.tasks.group_of(attempt.task) else {
             return;
         };
@@ -388,7 +402,9 @@ impl Cluster {
         let limit = attempt.started + self.config.attempt_limit;
         let next = match deadline {
             Some(deadline) if age >= deadline => {
-                group.spare.insert(attempt.task);
+                if may_double {
+                    group.spare.insert(attempt.task);
+                }
                 limit
             }
             Some(deadline) => attempt.started + deadline,

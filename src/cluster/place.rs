@@ -197,9 +197,7 @@ impl Cluster {
             task.refused_by.clear();
             task.refusal_rounds += 1;
             let wait = self.config.refusal.wait(task.refusal_rounds);
-            if task.out.is_empty() {
-                self.timers.set(Timer::Task(id), now + wait);
-            }
+            self.timers.set(Timer::Task(id), now + wait);
         }
     }
 }

@@ -180,7 +180,10 @@ impl Federation {
             let ending = Ending::Succeeded(run.report(now));
             return self.end(&id, ending);
         }
-        self.notice(&id, format!("the coordinator is back; going on after round {rounds}"));
+        self.notice(
+            &id,
+            format!("the coordinator is back; going on after round {rounds}"),
+        );
         self.commands.push(Command::Prepare(id));
     }
 
