@@ -194,7 +194,7 @@ impl Cluster {
     pub fn submit(&mut self, now: Time, id: TaskId, group: GroupId, host: Option<String>) {
         if host.is_some() {
             self.timers
-                .set(Timer::Task(id), now + self.config.placement_limit);
+                .set(Timer::Host(id), now + self.config.placement_limit);
         }
         self.tasks.insert(id, Task::new(group, host));
     }
@@ -274,7 +274,8 @@ impl Cluster {
             match timer {
                 Timer::Node(node) => self.node_due(now, node),
                 Timer::Attempt(attempt) => self.attempt_due(now, attempt),
-                Timer::Task(task) => self.task_due(now, task),
+                Timer::Task(task) => self.requeue(now, task),
+                Timer::Host(task) => self.host_due(now, task),
                 Timer::Reconnect => self.reconnect_due(now),
             }
         }
@@ -319,6 +320,7 @@ impl Cluster {
             }
         }
         self.timers.clear(Timer::Task(id));
+        self.timers.clear(Timer::Host(id));
         self.tasks.remove(id)
     }
 
@@ -364,10 +366,6 @@ impl Cluster {
         };
         if !task.out.is_empty() {
             return self.look_again(now, id);
-        }
-        if task.host.is_some() {
-            self.timers
-                .set(Timer::Task(id), now + self.config.placement_limit);
         }
         if let Some(group) = self.tasks.group_of(id) {
             group.ready.insert(id);
