@@ -223,11 +223,21 @@ impl Cluster {
         Some(id)
     }
 
-    /// A node declined an attempt because of its load. This costs the task no retry.
-    pub fn refused(&mut self, now: Time, attempt: AttemptId) {
+    /// A node declined an attempt because of its load. This costs the task no retry. Returns the task if the node
+    /// was free to decline; if not, it failed: core and node could otherwise go on asking and declining for ever.
+    pub fn refused(&mut self, now: Time, attempt: AttemptId) -> Option<TaskId> {
+        if self
+            .attempts
+            .get(&attempt)
+            .is_some_and(|attempt| !attempt.may_refuse)
+        {
+            let reason = "it declined what it may not decline";
+            self.failed(now, attempt, Failure::new(FailureKind::Reported, reason));
+            return None;
+        }
         let Some((id, ended)) = self.end_attempt(attempt) else {
             self.counts.late += 1;
-            return;
+            return None;
         };
         self.counts.refused += 1;
         if let Some(node) = self.roster.get_mut(ended.node) {
@@ -237,6 +247,7 @@ impl Cluster {
             task.refused_by.insert(ended.node);
         }
         self.requeue(now, id);
+        Some(id)
     }
 
     /// An attempt failed, or its answer was not acceptable.

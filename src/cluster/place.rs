@@ -174,6 +174,7 @@ impl Cluster {
             node.in_hand += 1;
             node.last_chosen = self.chosen;
         }
+        let may_refuse = self.policy.nodes_may_refuse() && !insist;
         let limit = self.config.attempt_limit;
         let first_look = now + self.config.straggler_floor.min(limit);
         self.timers.set(Timer::Attempt(attempt), first_look);
@@ -183,13 +184,14 @@ impl Cluster {
                 task: id,
                 node,
                 started: now,
+                may_refuse,
             },
         );
         self.commands.push(Command::Dispatch {
             attempt,
             task: id,
             node,
-            may_refuse: self.policy.nodes_may_refuse() && !insist,
+            may_refuse,
             limit,
         });
     }

@@ -141,8 +141,9 @@ impl Federation {
             Event::Pulsed(node, beat, answer) => self.cluster.pulsed(now, node, beat, answer),
             Event::Answered(attempt, answer) => self.answered(now, attempt, answer),
             Event::Refused(attempt) => {
-                self.count_refusal(attempt);
-                self.cluster.refused(now, attempt);
+                if let Some(task) = self.cluster.refused(now, attempt) {
+                    self.count_refusal(task);
+                }
             }
             Event::Failed(attempt, failure) => self.cluster.failed(now, attempt, failure),
             Event::Submitted(id, plan) => self.submitted(now, id, plan),
@@ -608,10 +609,8 @@ impl Federation {
         }
     }
 
-    fn count_refusal(&mut self, attempt: cluster::AttemptId) {
-        let task = self.cluster.task_of(attempt);
-        let run = task.and_then(|task| self.tasks.get(&task));
-        if let Some((id, _)) = run
+    fn count_refusal(&mut self, task: TaskId) {
+        if let Some((id, _)) = self.tasks.get(&task)
             && let Some(round) = self.runs.get_mut(id).and_then(Run::training)
         {
             round.refusals += 1;
