@@ -252,17 +252,20 @@ impl Cluster {
 
     /// An attempt failed, or its answer was not acceptable.
     pub fn failed(&mut self, now: Time, attempt: AttemptId, failure: Failure) {
+        // The end of its last attempt takes a node that is off the list from the roster: ask for its name first.
+        let at = self.attempts.get(&attempt).map(|attempt| attempt.node);
+        let address = at
+            .and_then(|node| self.roster.get(node))
+            .map_or(String::new(), |node| node.address.clone());
         let Some((id, ended)) = self.end_attempt(attempt) else {
             self.counts.late += 1;
             return;
         };
         self.counts.failed += 1;
         let unreachable = failure.kind == FailureKind::Unreachable;
-        let mut address = String::new();
         if let Some(node) = self.roster.get_mut(ended.node) {
             node.failed += 1;
             node.last_failure = Some((now, failure.clone()));
-            address.clone_from(&node.address);
         }
         if unreachable {
             self.suspect(now, ended.node);
@@ -325,10 +328,11 @@ impl Cluster {
     fn close_task(&mut self, id: TaskId) -> Option<Task> {
         let out = self.tasks.get(id)?.out.clone();
         for attempt in out {
-            if let Some((_, ended)) = self.end_attempt(attempt) {
-                let node = ended.node;
+            // Before the end, which may part from the node.
+            if let Some(node) = self.attempts.get(&attempt).map(|out| out.node) {
                 self.commands.push(Command::Cancel { attempt, node });
             }
+            self.end_attempt(attempt);
         }
         self.timers.clear(Timer::Task(id));
         self.timers.clear(Timer::Host(id));
