@@ -153,8 +153,14 @@ impl Cluster {
         if origin == Origin::Listed {
             node.origin = Origin::Listed;
         }
-        // A node that is back on the list, or announces itself again, is greeted anew.
-        if !known || node.health != Health::Up {
+        // It was on its way out because of the list; now it is here because it says so.
+        if origin == Origin::Joined && node.delisted {
+            node.origin = Origin::Joined;
+        }
+        // A node that is back on the list, or announces itself again, is greeted anew. One that is on the
+        // list as before stays what it is: it may be leaving, or down and asked at its intervals.
+        let announced = origin == Origin::Joined && node.health != Health::Up;
+        if !known || node.delisted || announced {
             node.delisted = false;
             node.step_down(now, Health::New);
             node.asked = None;
