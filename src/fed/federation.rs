@@ -218,6 +218,7 @@ impl Federation {
             return;
         };
         run.stirred = now;
+        run.said = None;
         let notice = format!("resumed after round {}", run.finished);
         self.notice(id, notice);
         self.set_phase(id, Phase::Preparing);
