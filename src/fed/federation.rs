@@ -15,6 +15,8 @@ use crate::ml::metrics::Metrics;
 const MOST_ACTIVE: usize = 64;
 /// Ended runs remembered; the oldest are forgotten first.
 const MOST_ENDED: usize = 256;
+/// Rows that a node can hold out of a shard. What it claims is merged, and the sum over the shards must not overflow.
+const MOST_EVALUATED: u64 = 1 << 40;
 /// A run in which nothing happened for this long says what it waits for.
 const QUIET: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -346,6 +348,9 @@ impl Federation {
             }
             (Work::Evaluate { .. }, Answer::Metrics(metrics)) if !metrics.loss.is_finite() => {
                 Err(format!("its loss is {}", metrics.loss))
+            }
+            (Work::Evaluate { .. }, Answer::Metrics(metrics)) if metrics.rows > MOST_EVALUATED => {
+                Err(format!("claims to have evaluated {} rows", metrics.rows))
             }
             (Work::Evaluate { .. }, Answer::Metrics(_))
             | (Work::Initialise, Answer::Parameters) => Ok(()),
