@@ -61,7 +61,7 @@ impl Cluster {
         let Some(node) = self.roster.get_mut(id) else {
             return;
         };
-        if node.health == Health::Down {
+        if node.health == Health::Down && node.greeting.is_some() {
             self.counts.returns += 1;
         }
         node.greeting = Some(greeting);
