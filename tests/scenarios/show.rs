@@ -104,9 +104,10 @@ fn show_ending(ending: &Ending) -> String {
     }
 }
 
-/// A node's address, or its number once it is off the roster.
-pub fn address(roster: &Roster, node: NodeId) -> String {
+/// A node's name, or its number once it is off the roster.
+pub fn name(roster: &Roster, node: NodeId) -> String {
     roster
         .get(node)
-        .map_or(format!("node {}", node.0), |node| node.address.clone())
+        .and_then(|node| node.address.strip_suffix(":1"))
+        .map_or(format!("node {}", node.0), str::to_owned)
 }

@@ -165,9 +165,9 @@ impl Stage {
     pub fn event(&mut self, verb: &str, words: &Words) -> Result<(), String> {
         let event = match verb {
             "wait" => Event::Tick,
-            "list" => Event::Listed(words.plain.iter().map(|&a| a.to_owned()).collect()),
-            "join" => Event::Joined(words.word(0)?.to_owned()),
-            "leave" => Event::Left(words.word(0)?.to_owned()),
+            "list" => Event::Listed(words.plain.iter().map(|name| address(name)).collect()),
+            "join" => Event::Joined(address(words.word(0)?)),
+            "leave" => Event::Left(address(words.word(0)?)),
             "kill" | "mute" | "start" | "restart" | "retire" | "load" | "late" | "stale" => {
                 return self.act(verb, words);
             }
@@ -277,7 +277,7 @@ impl Stage {
             } else {
                 before
             };
-            show::address(roster, node)
+            show::name(roster, node)
         };
         let ms = self.now.0 as f64 / 1000.0;
         if let Some(line) = show::command(command, name) {
@@ -397,4 +397,9 @@ fn of_attempt(verb: &str, words: &Words) -> Result<Event, String> {
         "invalid" => failed(FailureKind::Invalid, "value 3 is not finite"),
         _ => return Err(format!("unknown event `{verb}`")),
     })
+}
+
+/// Where the node of this name listens.
+fn address(name: &str) -> String {
+    format!("{name}:1")
 }
