@@ -14,4 +14,6 @@ pub(super) struct Attempt {
     pub(super) task: TaskId,
     pub(super) node: NodeId,
     pub(super) started: Time,
+    /// Whether the node may decline it.
+    pub(super) may_refuse: bool,
 }

@@ -22,7 +22,7 @@ impl Cluster {
             .map(|(id, _)| id)
             .collect();
         for id in dropped {
-            self.delist(id);
+            self.delist(now, id);
         }
     }
 
@@ -38,7 +38,7 @@ impl Cluster {
         };
         match self.roster.get_mut(id) {
             Some(node) if node.origin == Origin::Listed => self.leaving(now, id),
-            _ => self.delist(id),
+            _ => self.delist(now, id),
         }
     }
 
@@ -61,7 +61,7 @@ impl Cluster {
         let Some(node) = self.roster.get_mut(id) else {
             return;
         };
-        if node.health == Health::Down {
+        if node.health == Health::Down && node.greeting.is_some() {
             self.counts.returns += 1;
         }
         node.greeting = Some(greeting);
@@ -91,12 +91,12 @@ impl Cluster {
         node.suspect = false;
         if restarted && !node.delisted {
             // Its slots and shards may be others now: greet it before it gets anything.
-            node.health = Health::New;
+            node.step_down(now, Health::New);
             self.timers.set(Timer::Node(id), now);
             return;
         }
         if pulse.leaving && node.health == Health::Up {
-            node.health = Health::Leaving;
+            node.step_down(now, Health::Leaving);
         }
         self.ask_again(now, id);
     }
@@ -153,19 +153,25 @@ impl Cluster {
         if origin == Origin::Listed {
             node.origin = Origin::Listed;
         }
-        // A node that is back on the list, or announces itself again, is greeted anew.
-        if !known || node.health != Health::Up {
+        // It was on its way out because of the list; now it is here because it says so.
+        if origin == Origin::Joined && node.delisted {
+            node.origin = Origin::Joined;
+        }
+        // A node that is back on the list, or announces itself again, is greeted anew. One that is on the
+        // list as before stays what it is: it may be leaving, or down and asked at its intervals.
+        let announced = origin == Origin::Joined && node.health != Health::Up;
+        if !known || node.delisted || announced {
             node.delisted = false;
-            node.health = Health::New;
+            node.step_down(now, Health::New);
             node.asked = None;
             self.timers.set(Timer::Node(id), now);
         }
     }
 
-    fn delist(&mut self, id: NodeId) {
+    fn delist(&mut self, now: Time, id: NodeId) {
         if let Some(node) = self.roster.get_mut(id) {
             node.delisted = true;
-            node.health = Health::Leaving;
+            node.step_down(now, Health::Leaving);
         }
         self.part_if_done(id);
     }
@@ -174,7 +180,7 @@ impl Cluster {
         if let Some(node) = self.roster.get_mut(id)
             && node.health == Health::Up
         {
-            node.health = Health::Leaving;
+            node.step_down(now, Health::Leaving);
             if node.asked.is_none() {
                 self.timers
                     .set(Timer::Node(id), now + self.config.heartbeat);
@@ -215,7 +221,7 @@ impl Cluster {
         if was_serving {
             self.counts.downs += 1;
         }
-        node.health = Health::Down;
+        node.step_down(now, Health::Down);
         let wait = self.config.redial.wait(misses);
         self.timers.set(Timer::Node(id), now + wait);
         self.lose_attempts(now, id, &failure.reason);

@@ -9,6 +9,7 @@
 mod attempt;
 mod backoff;
 mod beats;
+mod command;
 mod config;
 mod durations;
 mod failure;
@@ -22,10 +23,10 @@ mod timers;
 mod waiting;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 pub use attempt::AttemptId;
 pub use backoff::Backoff;
+pub use command::{Command, Counts, Outcome};
 pub use config::Config;
 pub use failure::{Failure, FailureKind};
 pub use roster::{BeatId, Greeting, Health, Node, NodeId, Origin, Pulse, Roster};
@@ -39,97 +40,6 @@ use policy::Policy;
 use reconnect::Reconnect;
 use task::{Task, Tasks};
 use timers::{Timer, Timers};
-
-/// What the shell should do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Greet the node and report with [`Cluster::greeted`].
-    Greet {
-        /// Whom.
-        node: NodeId,
-        /// To be given back with the answer.
-        beat: BeatId,
-    },
-    /// Ask for a heartbeat and report with [`Cluster::pulsed`].
-    Beat {
-        /// Whom.
-        node: NodeId,
-        /// To be given back with the answer.
-        beat: BeatId,
-    },
-    /// Send the task to the node.
-    Dispatch {
-        /// Names this dispatch.
-        attempt: AttemptId,
-        /// What to send.
-        task: TaskId,
-        /// Where to.
-        node: NodeId,
-        /// Whether the node may decline it because of its load.
-        may_refuse: bool,
-        /// After this nobody waits for the answer.
-        limit: Duration,
-    },
-    /// Tell the node that nobody waits for this attempt any more.
-    Cancel {
-        /// Which.
-        attempt: AttemptId,
-        /// Who has it.
-        node: NodeId,
-    },
-    /// The node is off the roster: close what is open to it.
-    Part {
-        /// Which.
-        node: NodeId,
-    },
-}
-
-/// What became of tasks, for whoever gave them.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// An attempt failed. The cluster tries again as often as it may; this is for those who watch.
-    Failed {
-        /// Of which task.
-        task: TaskId,
-        /// Where.
-        address: String,
-        /// Why.
-        failure: Failure,
-    },
-    /// Every allowed attempt failed.
-    GaveUp {
-        /// Which.
-        task: TaskId,
-        /// Why, attempt by attempt.
-        failures: Vec<String>,
-    },
-    /// Work waited and no node could be reached; each node with how often it was tried and why it failed.
-    Deserted {
-        /// One line a node.
-        nodes: Vec<String>,
-    },
-}
-
-/// Counts over the life of the cluster, for tests and status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Attempts sent out.
-    pub dispatched: u64,
-    /// Second attempts beside a straggler.
-    pub speculative: u64,
-    /// Attempts that failed or timed out.
-    pub failed: u64,
-    /// Attempts declined.
-    pub refused: u64,
-    /// Answers to attempts that nobody waited for.
-    pub late: u64,
-    /// Times a node went down.
-    pub downs: u64,
-    /// Times a node that was down came back.
-    pub returns: u64,
-    /// Times a task was forced upon a node after refusals by all.
-    pub insisted: u64,
-}
 
 /// All rules about nodes and tasks.
 pub struct Cluster {
@@ -194,7 +104,7 @@ impl Cluster {
     pub fn submit(&mut self, now: Time, id: TaskId, group: GroupId, host: Option<String>) {
         if host.is_some() {
             self.timers
-                .set(Timer::Task(id), now + self.config.placement_limit);
+                .set(Timer::Host(id), now + self.config.placement_limit);
         }
         self.tasks.insert(id, Task::new(group, host));
     }
@@ -223,11 +133,21 @@ impl Cluster {
         Some(id)
     }
 
-    /// A node declined an attempt because of its load. This costs the task no retry.
-    pub fn refused(&mut self, now: Time, attempt: AttemptId) {
+    /// A node declined an attempt because of its load. This costs the task no retry. Returns the task if the node
+    /// was free to decline; if not, it failed: core and node could otherwise go on asking and declining for ever.
+    pub fn refused(&mut self, now: Time, attempt: AttemptId) -> Option<TaskId> {
+        if self
+            .attempts
+            .get(&attempt)
+            .is_some_and(|attempt| !attempt.may_refuse)
+        {
+            let reason = "it declined what it may not decline";
+            self.failed(now, attempt, Failure::new(FailureKind::Reported, reason));
+            return None;
+        }
         let Some((id, ended)) = self.end_attempt(attempt) else {
             self.counts.late += 1;
-            return;
+            return None;
         };
         self.counts.refused += 1;
         if let Some(node) = self.roster.get_mut(ended.node) {
@@ -237,21 +157,25 @@ impl Cluster {
             task.refused_by.insert(ended.node);
         }
         self.requeue(now, id);
+        Some(id)
     }
 
     /// An attempt failed, or its answer was not acceptable.
     pub fn failed(&mut self, now: Time, attempt: AttemptId, failure: Failure) {
+        // The end of its last attempt takes a node that is off the list from the roster: ask for its name first.
+        let at = self.attempts.get(&attempt).map(|attempt| attempt.node);
+        let address = at
+            .and_then(|node| self.roster.get(node))
+            .map_or(String::new(), |node| node.address.clone());
         let Some((id, ended)) = self.end_attempt(attempt) else {
             self.counts.late += 1;
             return;
         };
         self.counts.failed += 1;
         let unreachable = failure.kind == FailureKind::Unreachable;
-        let mut address = String::new();
         if let Some(node) = self.roster.get_mut(ended.node) {
             node.failed += 1;
             node.last_failure = Some((now, failure.clone()));
-            address.clone_from(&node.address);
         }
         if unreachable {
             self.suspect(now, ended.node);
@@ -274,7 +198,8 @@ impl Cluster {
             match timer {
                 Timer::Node(node) => self.node_due(now, node),
                 Timer::Attempt(attempt) => self.attempt_due(now, attempt),
-                Timer::Task(task) => self.task_due(now, task),
+                Timer::Task(task) => self.requeue(now, task),
+                Timer::Host(task) => self.host_due(now, task),
                 Timer::Reconnect => self.reconnect_due(now),
             }
         }
@@ -313,12 +238,14 @@ impl Cluster {
     fn close_task(&mut self, id: TaskId) -> Option<Task> {
         let out = self.tasks.get(id)?.out.clone();
         for attempt in out {
-            if let Some((_, ended)) = self.end_attempt(attempt) {
-                let node = ended.node;
+            // Before the end, which may part from the node.
+            if let Some(node) = self.attempts.get(&attempt).map(|out| out.node) {
                 self.commands.push(Command::Cancel { attempt, node });
             }
+            self.end_attempt(attempt);
         }
         self.timers.clear(Timer::Task(id));
+        self.timers.clear(Timer::Host(id));
         self.tasks.remove(id)
     }
 
@@ -327,7 +254,7 @@ impl Cluster {
             return;
         };
         if !task.out.is_empty() {
-            return; // a second attempt is still under way and may yet succeed
+            return self.look_again(now, id); // the other attempt may yet succeed
         }
         if task.failures.len() > self.config.retries as usize {
             self.give_up(id, None);
@@ -349,17 +276,21 @@ impl Cluster {
         self.outcomes.push(Outcome::GaveUp { task: id, failures });
     }
 
+    /// One of two attempts ended without an answer. If the other one is a straggler, it gets company again.
+    fn look_again(&mut self, now: Time, id: TaskId) {
+        let out = self.tasks.get(id).map(|task| task.out.clone());
+        for attempt in out.unwrap_or_default() {
+            self.timers.set(Timer::Attempt(attempt), now);
+        }
+    }
+
     /// Puts a task without attempts back among those that wait for a node.
     fn requeue(&mut self, now: Time, id: TaskId) {
         let Some(task) = self.tasks.get(id) else {
             return;
         };
         if !task.out.is_empty() {
-            return;
-        }
-        if task.host.is_some() {
-            self.timers
-                .set(Timer::Task(id), now + self.config.placement_limit);
+            return self.look_again(now, id);
         }
         if let Some(group) = self.tasks.group_of(id) {
             group.ready.insert(id);
@@ -381,6 +312,12 @@ impl Cluster {
         }
         let floor = self.config.straggler_floor;
         let factor = self.config.straggler_factor;
+        // Two at most are out, and none is added to a task that has failed too often already.
+        let retries = self.config.retries as usize;
+        let may_double = self
+            .tasks
+            .get(attempt.task)
+            .is_some_and(|task| task.out.len() == 1 && task.failures.len() <= retries);
         let Some(group) = self.tasks.group_of(attempt.task) else {
             return;
         };
@@ -388,7 +325,9 @@ impl Cluster {
         let limit = attempt.started + self.config.attempt_limit;
         let next = match deadline {
             Some(deadline) if age >= deadline => {
-                group.spare.insert(attempt.task);
+                if may_double {
+                    group.spare.insert(attempt.task);
+                }
                 limit
             }
             Some(deadline) => attempt.started + deadline,

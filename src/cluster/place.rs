@@ -59,24 +59,31 @@ impl Cluster {
         }
     }
 
-    /// A task's wait is over: after refusals it is ready again; bound to a host that never came, it is given up.
-    pub(super) fn task_due(&mut self, now: Time, id: TaskId) {
+    /// A task bound to a host is given up when no host has been up for the whole limit.
+    pub(super) fn host_due(&mut self, now: Time, id: TaskId) {
         let Some(task) = self.tasks.get(id) else {
             return;
         };
         let Some(host) = task.host.clone() else {
-            return self.requeue(now, id);
+            return;
         };
-        let placeable = |node: &Node| node.health == Health::Up && node.hosts(&host);
-        if !task.out.is_empty() || self.roster.iter().any(|(_, node)| placeable(node)) {
-            self.requeue(now, id);
-            self.timers
-                .set(Timer::Task(id), now + self.config.placement_limit);
-        } else {
-            let limit = self.config.placement_limit;
-            let reason = format!("no node that hosts `{host}` was up for {limit:?}");
-            self.give_up(id, Some(reason));
+        let limit = self.config.placement_limit;
+        let hosts = || self.roster.iter().filter(|(_, node)| node.hosts(&host));
+        if !task.out.is_empty() || hosts().any(|(_, node)| node.health == Health::Up) {
+            self.timers.set(Timer::Host(id), now + limit);
+            return;
         }
+        // The limit counts from the moment the last of them went.
+        let last_up = hosts()
+            .map(|(_, node)| node.last_up)
+            .max()
+            .unwrap_or_default();
+        if last_up + limit > now {
+            self.timers.set(Timer::Host(id), last_up + limit);
+            return;
+        }
+        let reason = format!("no node that hosts `{host}` was up for {limit:?}");
+        self.give_up(id, Some(reason));
     }
 
     /// The next task to place: of the group with the fewest attempts out, first ready tasks, then second attempts.
@@ -167,6 +174,7 @@ impl Cluster {
             node.in_hand += 1;
             node.last_chosen = self.chosen;
         }
+        let may_refuse = self.policy.nodes_may_refuse() && !insist;
         let limit = self.config.attempt_limit;
         let first_look = now + self.config.straggler_floor.min(limit);
         self.timers.set(Timer::Attempt(attempt), first_look);
@@ -176,13 +184,14 @@ impl Cluster {
                 task: id,
                 node,
                 started: now,
+                may_refuse,
             },
         );
         self.commands.push(Command::Dispatch {
             attempt,
             task: id,
             node,
-            may_refuse: self.policy.nodes_may_refuse() && !insist,
+            may_refuse,
             limit,
         });
     }
@@ -197,9 +206,7 @@ impl Cluster {
             task.refused_by.clear();
             task.refusal_rounds += 1;
             let wait = self.config.refusal.wait(task.refusal_rounds);
-            if task.out.is_empty() {
-                self.timers.set(Timer::Task(id), now + wait);
-            }
+            self.timers.set(Timer::Task(id), now + wait);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::roster::{Health, NodeId};
+use super::roster::{Health, Node, NodeId};
 use super::time::Time;
 use super::timers::Timer;
 use super::{Cluster, Outcome};
@@ -27,21 +27,23 @@ impl Cluster {
             self.timers.clear(Timer::Reconnect);
             return;
         }
-        match &self.reconnect {
-            None => self.try_to_reconnect(now, 1),
-            Some(state) if state.resting || !state.pending.is_empty() => {}
-            Some(state) if state.attempt < self.config.reconnects => {
-                let wait = self.config.reconnect.wait(state.attempt);
-                self.timers.set(Timer::Reconnect, now + wait);
-                if let Some(state) = &mut self.reconnect {
-                    state.resting = true;
-                }
-            }
-            Some(_) => {
-                self.reconnect = None;
-                let nodes = self.describe_failures();
-                self.outcomes.push(Outcome::Deserted { nodes });
-            }
+        if self.reconnect.is_none() {
+            self.try_to_reconnect(now, 1);
+        }
+        let Some(state) = &mut self.reconnect else {
+            return;
+        };
+        if state.resting || !state.pending.is_empty() {
+            return;
+        }
+        if state.attempt < self.config.reconnects {
+            state.resting = true;
+            let wait = self.config.reconnect.wait(state.attempt);
+            self.timers.set(Timer::Reconnect, now + wait);
+        } else if !self.roster.iter().any(|(_, node)| is_first_greeted(node)) {
+            self.reconnect = None;
+            let nodes = self.describe_failures();
+            self.outcomes.push(Outcome::Deserted { nodes });
         }
     }
 
@@ -86,14 +88,22 @@ impl Cluster {
         self.roster
             .iter()
             .map(|(_, node)| match &node.last_failure {
+                _ if node.health == Health::Leaving => {
+                    format!("{}: takes no new work", node.address)
+                }
                 Some((_, failure)) if failure.reason.contains(&node.address) => {
                     format!("{failure}, tried {attempts} times")
                 }
                 Some((_, failure)) => {
                     format!("{}: {failure}, tried {attempts} times", node.address)
                 }
-                None => format!("{}: takes no new work", node.address),
+                None => format!("{}: not asked yet", node.address),
             })
             .collect()
     }
+}
+
+/// Whether the node came only now and its first answer is still awaited: it may be the one that saves the run.
+fn is_first_greeted(node: &Node) -> bool {
+    node.health == Health::New && node.asked.is_some()
 }

@@ -84,6 +84,8 @@ pub struct Node {
     pub last_failure: Option<(Time, Failure)>,
     /// When it last was given something, as a count of dispatches; 0 for never.
     pub last_chosen: u64,
+    /// When it was last known to be up, if it no longer is.
+    pub(super) last_up: Time,
     /// Greetings or heartbeats failed in a row.
     pub(super) misses: u32,
     /// The greeting or heartbeat under way.
@@ -108,11 +110,20 @@ impl Node {
             refused: 0,
             last_failure: None,
             last_chosen: 0,
+            last_up: Time::default(),
             misses: 0,
             asked: None,
             suspect: false,
             delisted: false,
         }
+    }
+
+    /// It is up no longer.
+    pub(super) fn step_down(&mut self, now: Time, health: Health) {
+        if self.health == Health::Up {
+            self.last_up = now;
+        }
+        self.health = health;
     }
 
     /// Attempts it takes at once.

@@ -14,8 +14,10 @@ pub(super) enum Timer {
     Node(NodeId),
     /// See whether the attempt is a straggler or past its limit.
     Attempt(AttemptId),
-    /// The task may be placed again, or is given up because it cannot be.
+    /// The task was refused by all and may be placed again.
     Task(TaskId),
+    /// The task is given up if no node that hosts its shard is up.
+    Host(TaskId),
     /// Try again to reach any node.
     Reconnect,
 }

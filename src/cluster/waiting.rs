@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Cluster;
 use super::roster::Health;
-use super::task::GroupId;
+use super::task::{GroupId, TaskId};
 use super::time::Time;
 
 /// Why a group's tasks are not done yet.
@@ -39,7 +39,14 @@ pub enum Waiting {
         /// Nodes up.
         up: usize,
     },
-    /// The nodes that could do the work are busy or down.
+    /// Nodes are up and all of them have their hands full with other work, or have yet to answer.
+    Busy {
+        /// Nodes up.
+        up: usize,
+        /// Tasks waiting.
+        queued: u32,
+    },
+    /// No node that could do the work is up.
     Hosts {
         /// Tasks waiting.
         queued: u32,
@@ -55,6 +62,7 @@ impl Waiting {
             Waiting::NoNodeUp { .. } => "no node up",
             Waiting::Working { .. } => "working",
             Waiting::Refused { .. } => "refused",
+            Waiting::Busy { .. } => "busy",
             Waiting::Hosts { .. } => "hosts",
         }
     }
@@ -96,6 +104,12 @@ impl fmt::Display for Waiting {
             Waiting::Refused { up } => {
                 write!(f, "waiting: all {up} nodes up refused; asking again")
             }
+            Waiting::Busy { up, queued } => {
+                write!(
+                    f,
+                    "waiting: {queued} tasks for a free slot; {up} nodes are up and busy"
+                )
+            }
             Waiting::Hosts { queued } => {
                 write!(f, "waiting for the nodes that host {queued} shards")
             }
@@ -134,9 +148,23 @@ impl Cluster {
             }
         } else if queued == 0 {
             Waiting::Refused { up }
+        } else if state.ready.iter().any(|&task| self.some_node_could(task)) {
+            Waiting::Busy { up, queued }
         } else {
             Waiting::Hosts { queued }
         }
+    }
+
+    /// Whether a node is up that could do this task, were it free.
+    fn some_node_could(&self, task: TaskId) -> bool {
+        let host = self.tasks.get(task).and_then(|task| task.host.as_ref());
+        host.is_none_or(|host| {
+            let mut up = self
+                .roster
+                .iter()
+                .filter(|(_, node)| node.health == Health::Up);
+            up.any(|(_, node)| node.hosts(host))
+        })
     }
 
     fn oldest_attempt(&self, now: Time, group: GroupId) -> Option<(u64, String)> {

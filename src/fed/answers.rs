@@ -5,6 +5,10 @@ use super::federation::Federation;
 use super::run::{Ending, Run, RunId};
 use crate::cluster::{AttemptId, Failure, FailureKind, Outcome, TaskId, Time};
 
+/// Rows that a node can hold out of a shard. What it claims is merged, and the sum over the shards must
+/// not overflow.
+const MOST_EVALUATED: u64 = 1 << 40;
+
 impl Federation {
     pub(super) fn answered(&mut self, now: Time, attempt: AttemptId, answer: Answer) {
         let work = self
@@ -61,6 +65,9 @@ impl Federation {
             (Work::Evaluate { .. }, Answer::Metrics(metrics)) if !metrics.loss.is_finite() => {
                 Err(format!("its loss is {}", metrics.loss))
             }
+            (Work::Evaluate { .. }, Answer::Metrics(metrics)) if metrics.rows > MOST_EVALUATED => {
+                Err(format!("claims to have evaluated {} rows", metrics.rows))
+            }
             (Work::Evaluate { .. }, Answer::Metrics(_))
             | (Work::Initialise, Answer::Parameters) => Ok(()),
             _ => Err("the answer is one to another question".to_owned()),
@@ -96,10 +103,8 @@ impl Federation {
         self.close_round_if_done(now, id);
     }
 
-    pub(super) fn count_refusal(&mut self, attempt: AttemptId) {
-        let task = self.cluster.task_of(attempt);
-        let run = task.and_then(|task| self.tasks.get(&task));
-        if let Some((id, _)) = run
+    pub(super) fn count_refusal(&mut self, task: TaskId) {
+        if let Some((id, _)) = self.tasks.get(&task)
             && let Some(round) = self.runs.get_mut(id).and_then(Run::training)
         {
             round.refusals += 1;

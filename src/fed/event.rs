@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::plan::Plan;
-use super::report::RunEvent;
+use super::report::{RoundReport, RunEvent};
 use super::run::RunId;
 use crate::cluster::{AttemptId, BeatId, Failure, Greeting, NodeId, Pulse};
 use crate::ml::metrics::Metrics;
@@ -29,6 +29,8 @@ pub enum Event {
     Failed(AttemptId, Failure),
     /// A client asks for a run under an id that was not used before.
     Submitted(RunId, Plan),
+    /// A run that was under way when the coordinator ended: it goes on after its last finished round.
+    Restored(RunId, Plan, Finished),
     /// A client calls a run off.
     Cancelled(RunId),
     /// A client wants a stopped run to go on.
@@ -41,6 +43,15 @@ pub enum Event {
     Evaluated(RunId, u32, Result<Metrics, String>),
     /// Time has passed.
     Tick,
+}
+
+/// How far a run got, as its checkpoint says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Finished {
+    /// Rounds finished.
+    pub rounds: u32,
+    /// The newest of them.
+    pub last: Option<RoundReport>,
 }
 
 /// What an answered attempt says, without the parameters.

@@ -136,11 +136,13 @@ impl Federation {
             Event::Pulsed(node, beat, answer) => self.cluster.pulsed(now, node, beat, answer),
             Event::Answered(attempt, answer) => self.answered(now, attempt, answer),
             Event::Refused(attempt) => {
-                self.count_refusal(attempt);
-                self.cluster.refused(now, attempt);
+                if let Some(task) = self.cluster.refused(now, attempt) {
+                    self.count_refusal(task);
+                }
             }
             Event::Failed(attempt, failure) => self.cluster.failed(now, attempt, failure),
             Event::Submitted(id, plan) => self.submitted(now, id, plan),
+            Event::Restored(id, plan, finished) => self.restored(now, id, plan, finished),
             Event::Cancelled(id) => self.end(&id, Ending::Cancelled),
             Event::Resumed(id) => self.resumed(now, &id),
             Event::Prepared(id, found) => self.prepared(now, &id, found),

@@ -1,6 +1,6 @@
 //! Runs come and go: taken in, prepared, ended, forgotten.
 
-use super::event::{Command, Evaluation, Prepared, Work};
+use super::event::{Command, Evaluation, Finished, Prepared, Work};
 use super::federation::Federation;
 use super::plan::Plan;
 use super::report::RunEvent;
@@ -15,6 +15,33 @@ impl Federation {
         if self.runs.contains_key(&id) {
             return;
         }
+        self.take_in(now, &id, plan, Finished::default());
+        self.commands
+            .push(Command::Publish(id.clone(), RunEvent::Started));
+        self.commands.push(Command::Prepare(id));
+        self.forget_old();
+    }
+
+    /// A run of a former life of the coordinator goes on.
+    pub(super) fn restored(&mut self, now: Time, id: RunId, plan: Plan, finished: Finished) {
+        if self.runs.contains_key(&id) {
+            return;
+        }
+        let rounds = finished.rounds;
+        self.take_in(now, &id, plan, finished);
+        // Nothing is left to do if the last round was finished and only the end was not recorded.
+        if let Some(run) = self.runs.get(&id)
+            && run.finished >= run.plan.rounds
+        {
+            let ending = Ending::Succeeded(run.report(now));
+            return self.end(&id, ending);
+        }
+        let notice = format!("the coordinator is back; going on after round {rounds}");
+        self.notice(&id, notice);
+        self.commands.push(Command::Prepare(id));
+    }
+
+    fn take_in(&mut self, now: Time, id: &RunId, plan: Plan, finished: Finished) {
         let group = GroupId(self.next_group);
         self.next_group += 1;
         self.groups.insert(group, id.clone());
@@ -26,18 +53,14 @@ impl Federation {
             phase: Phase::Preparing,
             shards: Vec::new(),
             evaluation: Evaluation::Central,
-            finished: 0,
-            last: None,
+            finished: finished.rounds,
+            last: finished.last,
             started: now,
             stirred: now,
             said: None,
         };
         self.runs.insert(id.clone(), run);
         self.order.push(id.clone());
-        self.commands
-            .push(Command::Publish(id.clone(), RunEvent::Started));
-        self.commands.push(Command::Prepare(id));
-        self.forget_old();
     }
 
     pub(super) fn resumed(&mut self, now: Time, id: &RunId) {
@@ -48,6 +71,7 @@ impl Federation {
             return;
         };
         run.stirred = now;
+        run.said = None;
         let notice = format!("resumed after round {}", run.finished);
         self.notice(id, notice);
         self.set_phase(id, Phase::Preparing);

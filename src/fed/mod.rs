@@ -21,7 +21,7 @@ mod run;
 mod status;
 pub mod strategy;
 
-pub use event::{Answer, Command, Evaluation, Event, Prepared, Shard, Work};
+pub use event::{Answer, Command, Evaluation, Event, Finished, Prepared, Shard, Work};
 pub use federation::{Federation, Refused};
 pub use plan::{DataPlan, Plan, Problem};
 pub use report::{Omission, Report, RoundReport, RunEvent};

@@ -1,5 +1,6 @@
 //! Where a run stands, for whoever asks.
 
+use super::event::Evaluation;
 use super::federation::Federation;
 use super::plan::Plan;
 use super::report::RoundReport;
@@ -75,6 +76,9 @@ impl Federation {
                 )
             }
             Phase::Stepping(round) => format!("round {}: averaging", round.number),
+            Phase::Evaluating { round, .. } if run.evaluation == Evaluation::Nodes => {
+                format!("round {}: evaluating; {}", round.number, waiting())
+            }
             Phase::Evaluating { round, .. } => format!("round {}: evaluating", round.number),
             Phase::Ended(Ending::Succeeded(_)) => "finished".to_owned(),
             Phase::Ended(Ending::Cancelled) => "cancelled".to_owned(),
