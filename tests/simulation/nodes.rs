@@ -44,13 +44,13 @@ impl SimNode {
 
     /// All is well with it, from now on.
     pub fn heal(&mut self) {
-        if !self.alive {
+        // A node that took its leave has ended; it comes back as a new one.
+        if !self.alive || self.leaving {
             self.restart();
         }
         self.frozen = false;
         self.deaf = false;
         self.mute = false;
-        self.leaving = false;
         self.listed = true;
         self.pace = self.pace.min(100_000);
     }
