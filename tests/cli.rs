@@ -4,7 +4,7 @@ mod programs;
 
 use std::process::{Command, Output, Stdio};
 
-use programs::{Program, write_list};
+use programs::{Program, dial, until_nodes, write_list};
 use roundtable::cluster::policy::POLICIES;
 use roundtable::fed::strategy::STRATEGIES;
 use roundtable::ml::data::DATA;
@@ -308,6 +308,65 @@ fn help_lists_every_row_of_every_table() {
             );
         }
     }
+}
+
+/// A coordinator and a client that follows a run that will not end by itself.
+fn endless_run(node: &Program, more: &[&str]) -> (Program, std::process::Child) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = folder.path().join("nodes.txt");
+    write_list(&list, &[node.address]);
+    let coordinator = Program::coordinator(&["2", "--nodes", list.to_str().expect("a name")]);
+    let port = coordinator.address.port().to_string();
+    let child = Command::new(CLIENT)
+        .args(["127.0.0.1", &port, "--rounds", "1000000"])
+        .args(more)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    until_nodes(&mut dial(&coordinator), |nodes| {
+        nodes.iter().any(|node| node.completed > Some(20))
+    });
+    (coordinator, child)
+}
+
+#[test]
+fn ctrl_c_detaches_and_says_how_to_go_on() {
+    let node = Program::node(&["0"]);
+    let (coordinator, child) = endless_run(&node, &[]);
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .is_ok_and(|s| s.success())
+    );
+    let output = child.wait_with_output().expect("it ends");
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    let port = coordinator.address.port();
+    for command in ["watch", "cancel"] {
+        assert!(
+            said.contains(&format!("client 127.0.0.1 {port} {command} ")),
+            "{said}"
+        );
+    }
+    let runs = stdout(&run(CLIENT, &["127.0.0.1", &port.to_string(), "runs"]));
+    assert!(runs.contains("running"), "the run goes on: {runs}");
+}
+
+#[test]
+fn a_coordinator_lost_in_mid_run_is_an_error_in_time() {
+    let node = Program::node(&["0"]);
+    let (mut coordinator, child) = endless_run(&node, &["--timeout", "1s"]);
+    let port = coordinator.address.port();
+    coordinator.kill();
+    let output = child.wait_with_output().expect("it ends");
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains(&format!("error: no coordinator at 127.0.0.1:{port}")),
+        "{said}"
+    );
 }
 
 #[test]

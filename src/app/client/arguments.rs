@@ -34,7 +34,8 @@ pub struct Arguments {
     #[arg(long, hide = true, global = true)]
     pub at: Option<Address>,
 
-    /// One JSON object a line on stdout, for programs
+    /// One JSON object a line on stdout, for programs: `event` is started, round, notice, ended or
+    /// result; rounds carry accuracy, loss, rows, seconds, omitted, retries, refusals and digest
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -233,7 +234,7 @@ fn specs() -> String {
          The classic letters job:\n  \
          client --data path:letters/seed-split --strategy fedavg:mean=uniform --rounds 25 --epochs 15 \\\n    \
          --model mlp:16-20-26,activation=classic,init=classic,dtype=f64 --objective cross-entropy:sum \\\n    \
-         --batch 0 --lr 0.0001 --plateau 0.2",
+         --batch 0 --lr 0.0001 --plateau 0.2 --data-root DIR",
         DATA.help(),
         MODELS.help(),
         OBJECTIVES.help(),

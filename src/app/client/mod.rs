@@ -78,8 +78,12 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             };
             let mut session = open(cluster.as_ref())?;
             let run = submit(&mut session, &options.run)?;
-            if cluster.is_none() {
-                set(&last_words, detached(&session, &run));
+            match cluster {
+                None => set(&last_words, detached(&session, &run)),
+                Some(_) => set(
+                    &last_words,
+                    format!("stopped: run {run} ends with its cluster"),
+                ),
             }
             finish(&mut session, &run, &view)
         }
@@ -224,7 +228,7 @@ fn set(last_words: &LastWords, words: String) {
 
 /// The first interrupt ends the client with exit code 130, after a word on what goes on without it.
 fn on_interrupt() -> Result<LastWords, Failure> {
-    let last_words = LastWords::default();
+    let last_words = LastWords::new(Mutex::new("stopped".to_owned()));
     let words = last_words.clone();
     let cannot = |error| Failure::failed(format!("cannot catch signals: {error}"));
     let ending = Ending::catch().map_err(cannot)?;

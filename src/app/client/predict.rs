@@ -1,7 +1,9 @@
 //! Classifying the rows of a file with a run's model.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ndarray::Array2;
 use safetensors::SafeTensors;
@@ -18,6 +20,8 @@ use crate::wire::stubs::coordinator::{ModelReply, ModelRequest};
 
 /// Largest model file that is fetched.
 const LARGEST: i64 = 4 << 30;
+/// Bytes per second of the slowest line that is waited for.
+const SLOWEST: usize = 1 << 20;
 
 /// Fetches the model, reads the rows and prints a class and its probability for each.
 pub(super) fn run(
@@ -49,7 +53,8 @@ pub(super) fn run(
             .zip(&predictions.classes)
             .filter(|(a, b)| a == b);
         let right = right.count();
-        eprintln!("{right} of {} rows as labelled", truth.len());
+        let rows = truth.len();
+        let _ = writeln!(std::io::stderr(), "{right} of {rows} rows as labelled");
     }
     Ok(())
 }
@@ -63,9 +68,12 @@ fn fetch(session: &mut Session, run: &str) -> Result<(Arc<dyn Model>, Parameters
         (Some(bytes), _) => bytes.clone(),
         (None, Some(digest)) if (0..=LARGEST).contains(&reply.file.length) => {
             let length = usize::try_from(reply.file.length).unwrap_or(0);
-            session.call("fetching the model", |to| {
-                transfer::fetch(to, digest, length)
-            })?
+            {
+                let limit = Duration::from_secs(10 + (length / SLOWEST) as u64);
+                session.call_within(limit, "fetching the model", |to| {
+                    transfer::fetch(to, digest, length)
+                })?
+            }
         }
         _ => return Err(Failure::failed("the coordinator sent no model")),
     };
@@ -117,7 +125,8 @@ fn read(
             )));
         }
         for (column, field) in record.iter().take(features).enumerate() {
-            let value: f32 = field.parse().map_err(|_| {
+            let value: Option<f32> = field.parse().ok().filter(|value: &f32| value.is_finite());
+            let value = value.ok_or_else(|| {
                 Failure::failed(format!(
                     "{name}:{line}:{}: \"{field}\" is not a number",
                     column + 1

@@ -51,12 +51,22 @@ impl Session {
     pub(super) fn call<T>(
         &mut self,
         action: &str,
+        call: impl FnMut(&mut Coordinator) -> Result<T, CallError>,
+    ) -> Result<T, Failure> {
+        self.call_within(SHORT, action, call)
+    }
+
+    /// The same for a call that may take longer than short ones.
+    pub(super) fn call_within<T>(
+        &mut self,
+        limit: Duration,
+        action: &str,
         mut call: impl FnMut(&mut Coordinator) -> Result<T, CallError>,
     ) -> Result<T, Failure> {
         let started: Instant = clock::now();
         let mut failures = 0;
         loop {
-            let failed = match self.try_once(action, &mut call) {
+            let failed = match self.try_once(limit, action, &mut call) {
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
             };
@@ -73,6 +83,7 @@ impl Session {
 
     fn try_once<T>(
         &mut self,
+        limit: Duration,
         action: &str,
         call: impl FnOnce(&mut Coordinator) -> Result<T, CallError>,
     ) -> Result<T, CallFailed> {
@@ -80,7 +91,7 @@ impl Session {
             Some(open) => open,
             None => dial::coordinator(&self.at, SHORT)?,
         };
-        let answer = open.call(action, clock::now() + SHORT, call);
+        let answer = open.call(action, clock::now() + limit, call);
         self.open = open.is_usable().then_some(open);
         answer
     }

@@ -61,7 +61,8 @@ fn nodes(reply: &WatchReply) -> String {
 
 /// What stands behind the bar: the newest round, or what the run waits for.
 pub(super) fn progress(reply: &WatchReply) -> String {
-    let Some(last) = &reply.status.last else {
+    let waits = reply.events.is_empty() && reply.status.state == RunState::RUNNING;
+    let Some(last) = reply.status.last.as_ref().filter(|_| !waits) else {
         return reply.status.activity.clone().unwrap_or_default();
     };
     let mut text = String::new();

@@ -52,10 +52,13 @@ impl View {
         match self {
             View::Quiet => Ok(()),
             View::Json => print_json(&json_of(event)),
-            View::Lines => match text::line(event, reply) {
-                Some(line) => writeln!(io::stderr(), "{line}"),
-                None => Ok(()),
-            },
+            View::Lines => {
+                if let Some(line) = text::line(event, reply) {
+                    // Whoever read the progress may have gone; the result is still wanted.
+                    let _ = writeln!(io::stderr(), "{line}");
+                }
+                Ok(())
+            }
             View::Bar(bar) => {
                 if event.kind == EventKind::NOTICE
                     && let Some(line) = text::line(event, reply)
