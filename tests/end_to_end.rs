@@ -215,8 +215,14 @@ fn shipped_private_and_path_data_all_train() {
     }
     std::fs::write(folder.path().join("validate.csv"), rows(9)).expect("rows");
     let root = folder.path().to_str().expect("a name");
-    let one = ["0", "--data-root", root, "--data", "train1.csv"];
-    let two = ["0", "--data-root", root, "--data", "train2.csv"];
+    let own = tempfile::tempdir().expect("a folder");
+    let [ward1, ward2] = [1, 2].map(|ward| {
+        let file = own.path().join(format!("ward{ward}.csv"));
+        std::fs::write(&file, rows(ward)).expect("rows");
+        file.to_str().expect("a name").to_owned()
+    });
+    let one = ["0", "--data-root", root, "--data", &ward1];
+    let two = ["0", "--data-root", root, "--data", &ward2];
     let nodes = [Program::node(&one), Program::node(&two)];
     let list = folder.path().join("nodes.txt");
     write_list(&list, &[nodes[0].address, nodes[1].address]);
@@ -242,4 +248,77 @@ fn shipped_private_and_path_data_all_train() {
     assert!(path.accuracy > Some(0.9), "{path:?}");
     let private = on("private:");
     assert!(private.accuracy > Some(0.8), "{private:?}");
+}
+
+#[test]
+fn private_rows_cannot_be_read_by_their_path() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ward.csv");
+    std::fs::write(&file, "1,0\n2,1\n3,0\n4,1\n").expect("rows");
+    let root = folder.path().to_str().expect("a name");
+    let private = file.to_str().expect("a name");
+    let node = Program::node(&["0", "--data-root", root, "--data", private]);
+    let list = folder.path().join("nodes.txt");
+    write_list(&list, &[node.address]);
+    let list = list.to_str().expect("a name");
+    let coordinator = Program::coordinator(&["2", "--nodes", list, "--data-root", root]);
+    let data = DataRef {
+        spec: "path:ward.csv".to_owned(),
+        shards: Some(1),
+        ..DataRef::default()
+    };
+    let plan = Plan {
+        data: Some(data),
+        ..plan(1)
+    };
+    let error = train(&mut dial(&coordinator), plan).expect_err("it is private");
+    assert!(error.contains("private to this node"), "{error}");
+}
+
+#[test]
+fn the_classic_letters_job_repeats_its_published_error_whatever_happens() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/letters");
+    if !folder.join("seed-split").is_dir() {
+        println!("skipped: no letters data at {}", folder.display());
+        return;
+    }
+    let root = folder.to_str().expect("a name");
+    let classic = Plan {
+        model: Some("mlp:16-20-26,activation=classic,init=classic,dtype=f64".to_owned()),
+        data: Some(DataRef {
+            spec: "path:seed-split".to_owned(),
+            ..DataRef::default()
+        }),
+        rounds: Some(25),
+        training: Some(roundtable::wire::stubs::compute_node::Training {
+            epochs: Some(15),
+            batch: Some(0),
+            learning_rate: 1e-4,
+            objective: Some("cross-entropy:sum".to_owned()),
+            plateau: Some(0.2),
+        }),
+        strategy: Some("fedavg:mean=uniform".to_owned()),
+        ..Plan::default()
+    };
+    let busy: &[&str] = &["0.3", "--load-delay", "5ms", "--data-root", root];
+    let mut victim = Program::node(busy);
+    let nodes = [Program::node(busy), Program::node(busy)];
+    let lists = tempfile::tempdir().expect("a folder");
+    let list = lists.path().join("nodes.txt");
+    write_list(&list, &[victim.address, nodes[0].address, nodes[1].address]);
+    let list = list.to_str().expect("a name");
+    let coordinator = Program::coordinator(&["2", "--nodes", list, "--data-root", root]);
+    let mut asking = dial(&coordinator);
+    let worker = thread::spawn(move || train(&mut asking, classic));
+    // Killed in the middle, and never seen again.
+    let at = victim.address.to_string();
+    until_nodes(&mut dial(&coordinator), |nodes| {
+        nodes
+            .iter()
+            .any(|node| node.address == at && node.completed > Some(10))
+    });
+    victim.kill();
+    let report = worker.join().expect("no panic").expect("a report");
+    let error = 1.0 - report.accuracy.expect("an accuracy");
+    assert_eq!(format!("{error:.4}"), "0.3240");
 }

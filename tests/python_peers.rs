@@ -93,10 +93,10 @@ fn python_and_rust_nodes_train_together() {
         .iter()
         .enumerate()
         .for_each(|(seed, file)| write_rows(file, seed));
-    let root = folder.path().to_str().expect("a name");
+    let south = files[1].to_str().expect("a name");
     let nodes = [
         python_node(&files[0]),
-        Program::node(&["0", "--data-root", root, "--data", "south.csv"]),
+        Program::node(&["0", "--data", south]),
     ];
     let list = folder.path().join("nodes.txt");
     write_list(&list, &[nodes[0].address, nodes[1].address]);

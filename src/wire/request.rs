@@ -148,5 +148,9 @@ pub fn key(request: &wire::TrainRequest, parameters: &[u8]) -> [u8; 32] {
         request.seed
     );
     hash.update(rest.as_bytes());
+    for shard in &request.shards {
+        // In full: what is shown for people is short.
+        hash.update(shard.digest.as_deref().unwrap_or_default());
+    }
     hash.finalize().into()
 }

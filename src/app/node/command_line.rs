@@ -34,7 +34,7 @@ struct Arguments {
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
 
-    /// Files named by runs, and by --data, lie below this directory
+    /// Files named by runs lie below this directory
     #[arg(long, value_name = "DIR", default_value = ".")]
     data_root: PathBuf,
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use crate::clock;
 use crate::wire::stubs::compute_node::TrainReply;
 
@@ -23,14 +25,19 @@ pub(super) enum Interrupted {
     Cancelled,
     /// The time allowed is over.
     Deadline,
+    /// The node takes its leave, and this had not begun.
+    Leaving,
 }
 
 #[derive(Debug, Default)]
 struct State {
     free: u32,
-    under_way: BTreeMap<i64, Arc<AtomicBool>>,
+    /// By ticket: the same attempt may be asked for twice, over a connection that broke and a new one.
+    under_way: BTreeMap<u64, (i64, Arc<AtomicBool>)>,
+    tickets: u64,
     training: BTreeSet<Key>,
-    answers: VecDeque<(Key, TrainReply)>,
+    /// Answers with the bytes of their updates, oldest first.
+    answers: VecDeque<(Key, TrainReply, Bytes)>,
     answer_bytes: usize,
     leaving: bool,
 }
@@ -46,7 +53,7 @@ pub(super) struct Desk {
 /// An attempt under way; it is over when this is dropped.
 pub(super) struct Attempt<'a> {
     desk: &'a Desk,
-    id: i64,
+    ticket: u64,
     cancelled: Arc<AtomicBool>,
     deadline: Option<Instant>,
 }
@@ -62,8 +69,8 @@ pub(super) struct Duty<'a> {
 
 /// What to do about a training that is asked for.
 pub(super) enum Asked<'a> {
-    /// It was done before: the answer.
-    Known(Box<TrainReply>),
+    /// It was done before: the answer, and the bytes of its update.
+    Known(Box<(TrainReply, Bytes)>),
     /// Nobody is at it: do it.
     New(Duty<'a>),
 }
@@ -119,7 +126,7 @@ impl Desk {
             let waited = self.bell.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        for cancelled in state.under_way.values() {
+        for (_, cancelled) in state.under_way.values() {
             cancelled.store(true, Ordering::Relaxed);
         }
         self.bell.notify_all();
@@ -129,10 +136,14 @@ impl Desk {
     pub(super) fn begin(&self, id: i64, deadline: Option<Instant>) -> Attempt<'_> {
         let cancelled = Arc::new(AtomicBool::new(false));
         let flag = cancelled.clone();
-        self.change(|state| state.under_way.insert(id, flag));
+        let ticket = self.change(|state| {
+            state.tickets += 1;
+            state.under_way.insert(state.tickets, (id, flag));
+            state.tickets
+        });
         Attempt {
             desk: self,
-            id,
+            ticket,
             cancelled,
             deadline,
         }
@@ -140,12 +151,13 @@ impl Desk {
 
     /// Calls an attempt off. Says whether it was under way.
     pub(super) fn cancel(&self, id: i64) -> bool {
-        self.change(|state| match state.under_way.get(&id) {
-            Some(cancelled) => {
+        self.change(|state| {
+            let mut found = false;
+            for (_, cancelled) in state.under_way.values().filter(|(known, _)| *known == id) {
                 cancelled.store(true, Ordering::Relaxed);
-                true
+                found = true;
             }
-            None => false,
+            found
         })
     }
 }
@@ -191,13 +203,18 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Waits for a slot.
+    /// Waits for a slot. A node that leaves gives no more of them.
     pub(super) fn slot(&self) -> Result<Slot<'a>, Interrupted> {
         let take = |state: &mut State| {
+            if state.leaving {
+                return Some(Err(Interrupted::Leaving));
+            }
             state.free = state.free.checked_sub(1)?;
-            Some(())
+            Some(Ok(()))
         };
-        self.wait(None, take).map(|_| Slot(self.desk))
+        self.wait(None, take)?
+            .unwrap_or(Err(Interrupted::Deadline))?;
+        Ok(Slot(self.desk))
     }
 
     /// Waits for nothing but time to pass.
@@ -208,8 +225,10 @@ impl<'a> Attempt<'a> {
     /// Looks whether this training was done before; while another attempt is at it, waits for that.
     pub(super) fn ask(&self, key: Key) -> Result<Asked<'a>, Interrupted> {
         let look = |state: &mut State| {
-            if let Some((_, reply)) = state.answers.iter().find(|(known, _)| *known == key) {
-                return Some(Asked::Known(Box::new(reply.clone())));
+            let known = state.answers.iter().find(|(known, ..)| *known == key);
+            if let Some((_, reply, update)) = known {
+                let answer = (reply.clone(), update.clone());
+                return Some(Asked::Known(Box::new(answer)));
             }
             let mine = state.training.insert(key);
             mine.then_some(Asked::New(Duty {
@@ -224,16 +243,15 @@ impl<'a> Attempt<'a> {
 
 impl Duty<'_> {
     /// Keeps the answer for whoever asks again.
-    pub(super) fn fulfil(self, reply: &TrainReply) {
-        let bytes = |reply: &TrainReply| reply.update.inline_data.as_ref().map_or(0, |d| d.len());
+    pub(super) fn fulfil(self, reply: &TrainReply, update: Bytes) {
         let mut state = self.desk.lock();
-        state.answer_bytes += bytes(reply);
-        state.answers.push_back((self.key, reply.clone()));
+        state.answer_bytes += update.len();
+        state.answers.push_back((self.key, reply.clone(), update));
         while state.answers.len() > ANSWERS || state.answer_bytes > ANSWER_BYTES {
-            let Some((_, oldest)) = state.answers.pop_front() else {
+            let Some((.., oldest)) = state.answers.pop_front() else {
                 break;
             };
-            state.answer_bytes -= bytes(&oldest);
+            state.answer_bytes -= oldest.len();
         }
     }
 }
@@ -252,7 +270,8 @@ impl Drop for Slot<'_> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        self.desk.change(|state| state.under_way.remove(&self.id));
+        self.desk
+            .change(|state| state.under_way.remove(&self.ticket));
     }
 }
 
@@ -286,6 +305,31 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_asked_for_twice_is_two_entries() {
+        let desk = Desk::new(1);
+        let first = desk.begin(7, soon());
+        let second = desk.begin(7, soon());
+        assert_eq!(desk.in_hand(), 2);
+        drop(first);
+        assert_eq!(desk.in_hand(), 1);
+        assert!(desk.cancel(7));
+        assert_eq!(second.interruption(), Some(Interrupted::Cancelled));
+    }
+
+    #[test]
+    fn a_leaving_node_hands_back_what_has_not_begun() {
+        let desk = Desk::new(1);
+        let begun = desk.begin(1, soon());
+        let _slot = begun.slot().ok().unwrap();
+        let waiting = desk.begin(2, soon());
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| waiting.slot().err());
+            desk.leave(clock::now());
+            assert_ne!(waiter.join().unwrap(), None);
+        });
+    }
+
+    #[test]
     fn pauses_end_by_cancelling() {
         let desk = Desk::new(1);
         thread::scope(|scope| {
@@ -316,11 +360,11 @@ mod tests {
             let second = scope.spawn(|| {
                 let again = desk.begin(2, soon());
                 match again.ask([1; 32]) {
-                    Ok(Asked::Known(reply)) => reply.rows,
+                    Ok(Asked::Known(answer)) => answer.0.rows,
                     _ => -1,
                 }
             });
-            duty.fulfil(&reply);
+            duty.fulfil(&reply, Bytes::new());
             assert_eq!(second.join().unwrap(), 5);
         });
     }

@@ -15,7 +15,7 @@ use crate::app::transfer;
 use crate::clock;
 use crate::ml::data::Dataset;
 use crate::ml::model::{Model, ModelError};
-use crate::ml::parameters::Parameters;
+use crate::ml::parameters::{Parameters, Values};
 use crate::net::{Peer, ReplyWriter, RequestReader, Service};
 use crate::seed::{Purpose, Seed};
 use crate::wire::convert::{self, count, fault, report, small};
@@ -91,7 +91,11 @@ impl ComputeNodeHandler for Worker {
             .begin(request.attempt, deadline(request.budget_ms));
         let asked = attempt.ask(request::key(&request, &bytes));
         let duty = match asked.map_err(interrupted)? {
-            Asked::Known(reply) => return Ok(*reply),
+            Asked::Known(answer) => {
+                let (reply, update) = *answer;
+                self.payload(update);
+                return Ok(reply);
+            }
             Asked::New(duty) => duty,
         };
         self.admit(request.may_refuse.unwrap_or(false))?;
@@ -112,14 +116,16 @@ impl ComputeNodeHandler for Worker {
         let trained = model
             .train(&start, &rows, &how, stream, &stop)
             .map_err(|error| untrained(&attempt, &error))?;
+        let update = trained.update.to_bytes();
+        within(&trained.update, request.largest_update)?;
         let reply = TrainReply {
-            update: self.payload(trained.update.to_bytes()),
+            update: self.payload(update.clone()),
             rows: count(trained.rows),
             loss: trained.loss,
             epochs: Some(small(trained.epochs)),
             seconds: Some((clock::now() - begun).as_secs_f64()),
         };
-        duty.fulfil(&reply);
+        duty.fulfil(&reply, update);
         Ok(reply)
     }
 
@@ -241,7 +247,7 @@ impl Worker {
     ) -> Result<(Arc<Dataset>, Option<Dataset>), Fault> {
         match request::place(data, seed)? {
             Place::Open(request) => Ok((self.shards.open(&request, index)?, None)),
-            Place::Private { held_out } => self.shards.private(&shard.name, held_out, seed, index),
+            Place::Private { held_out } => self.shards.private(&shard.name, held_out, seed),
             Place::Shipped => {
                 let name = shard.digest.as_ref().ok_or_else(missing_blob)?;
                 let bytes = self.blob(name).ok_or_else(missing_blob)?;
@@ -270,10 +276,30 @@ fn fitting(model: &dyn Model, rows: Arc<Dataset>) -> Result<Arc<Dataset>, Fault>
     Ok(rows)
 }
 
+/// Nothing is waited for without an end: a request without a budget, or with one beyond reason, has this.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 fn deadline(budget_ms: Option<i64>) -> Option<Instant> {
-    let budget = budget_ms.and_then(|budget| u64::try_from(budget).ok())?;
-    // A budget beyond a year is none.
-    (budget < 31_536_000_000).then(|| clock::now() + Duration::from_millis(budget))
+    let given = budget_ms.map(|budget| u64::try_from(budget).unwrap_or(0));
+    let budget = given.map_or(LONGEST, Duration::from_millis);
+    Some(clock::now() + budget.min(LONGEST))
+}
+
+/// Whether an update is one that the coordinator will accept.
+fn within(update: &Parameters, largest: Option<f64>) -> Result<(), Fault> {
+    let largest = largest.unwrap_or(f64::INFINITY);
+    let found = match update.values() {
+        Values::F32(values) => values.iter().fold(0f64, |m, v| m.max(f64::from(v.abs()))),
+        Values::F64(values) => values.iter().fold(0f64, |m, v| m.max(v.abs())),
+    };
+    if found <= largest {
+        return Ok(());
+    }
+    let message = format!("the update reaches {found}; allowed is {largest} either way");
+    Err(Fault {
+        hint: Some("a smaller learning rate may help".to_owned()),
+        ..fault(FaultCode::FAILED, message)
+    })
 }
 
 fn missing_blob() -> Fault {
@@ -291,6 +317,10 @@ fn interrupted(why: Interrupted) -> Fault {
     let (code, message) = match why {
         Interrupted::Cancelled => (FaultCode::CANCELLED, "the attempt was called off"),
         Interrupted::Deadline => (FaultCode::DEADLINE, "the attempt's time is over"),
+        Interrupted::Leaving => (
+            FaultCode::BUSY,
+            "the node is leaving and takes no new tasks",
+        ),
     };
     Fault {
         retryable: Some(true),

@@ -1,11 +1,12 @@
 //! The rows a node trains on: opened sources, shipped shards, and the private ones it was started with.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use crate::ml::data::{Dataset, Request, Root, Source, decode};
 use crate::ml::partition::hold_out;
@@ -30,6 +31,8 @@ type Opened = Arc<OnceLock<Result<Arc<Source>, String>>>;
 pub(super) struct Shards {
     root: Root,
     private: Vec<(String, Arc<Dataset>)>,
+    /// Where the private rows lie: no run opens them by path.
+    private_path: Option<PathBuf>,
     sources: Mutex<VecDeque<(Request, Stamp, Opened)>>,
     decoded: Mutex<VecDeque<(Bytes, Arc<Dataset>)>>,
 }
@@ -37,13 +40,17 @@ pub(super) struct Shards {
 impl Shards {
     /// Reads the private rows, if there are any: a file, or a directory of `train*` files.
     pub(super) fn new(root: Root, private: Option<&str>) -> Result<Shards, String> {
-        let private = match private {
-            Some(spec) => read_private(&root, spec)?,
-            None => Vec::new(),
+        let (private, private_path) = match private {
+            Some(spec) => {
+                let (rows, path) = read_private(spec)?;
+                (rows, Some(path))
+            }
+            None => (Vec::new(), None),
         };
         Ok(Shards {
             root,
             private,
+            private_path,
             sources: Mutex::default(),
             decoded: Mutex::default(),
         })
@@ -62,6 +69,7 @@ impl Shards {
 
     /// A shard of data that every program can open.
     pub(super) fn open(&self, request: &Request, shard: usize) -> Result<Arc<Dataset>, Fault> {
+        self.keep_private(&request.spec)?;
         let stamp = self.stamp(&request.spec);
         let opened = self.slot(request, stamp);
         let source = opened.get_or_init(|| {
@@ -83,7 +91,6 @@ impl Shards {
         name: &str,
         held_out: f64,
         seed: Seed,
-        shard: usize,
     ) -> Result<(Arc<Dataset>, Option<Dataset>), Fault> {
         let found = self.private.iter().find(|(known, _)| known == name);
         let (_, rows) = found.ok_or_else(|| {
@@ -92,7 +99,13 @@ impl Shards {
                 format!("this node hosts no shard `{name}`"),
             )
         })?;
-        let (train, held) = hold_out(rows.rows(), held_out, seed, shard as u64);
+        // By the name, so that training and evaluation part the rows alike whatever a run numbers them.
+        let digest = Sha256::digest(name.as_bytes());
+        let part = digest
+            .iter()
+            .take(8)
+            .fold(0, |part, &byte| part << 8 | u64::from(byte));
+        let (train, held) = hold_out(rows.rows(), held_out, seed, part);
         if held.is_empty() {
             return Ok((Arc::clone(rows), None));
         }
@@ -118,6 +131,31 @@ impl Shards {
         Ok(rows)
     }
 
+    /// Refuses a path by which private rows could be read under another name.
+    fn keep_private(&self, spec: &str) -> Result<(), Fault> {
+        let (Some(private), Some(asked)) = (&self.private_path, self.path_of(spec)) else {
+            return Ok(());
+        };
+        let asked = asked.canonicalize().unwrap_or(asked);
+        if private.starts_with(&asked) || asked.starts_with(private) {
+            let message = "that path holds rows that are private to this node";
+            return Err(Fault {
+                hint: Some("train on them with `private:`".to_owned()),
+                ..fault(FaultCode::DENIED, message)
+            });
+        }
+        Ok(())
+    }
+
+    /// What a `path:` spec names below the data root.
+    fn path_of(&self, spec: &str) -> Option<PathBuf> {
+        let spec: Spec = spec.parse().ok()?;
+        if spec.name() != "path" {
+            return None;
+        }
+        self.root.resolve(spec.value()?).ok()
+    }
+
     fn slot(&self, request: &Request, stamp: Stamp) -> Opened {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |(known, at, _): &(Request, Stamp, Opened)| known == request && *at == stamp;
@@ -140,11 +178,7 @@ impl Shards {
 
     /// The newest change below what a `path:` spec names, and the bytes of all files there.
     fn stamp(&self, spec: &str) -> Stamp {
-        let spec: Spec = spec.parse().ok()?;
-        if spec.name() != "path" {
-            return None;
-        }
-        let path = self.root.resolve(spec.value()?).ok()?;
+        let path = self.path_of(spec)?;
         if !path.is_dir() {
             return stamp_of(&path);
         }
@@ -161,28 +195,42 @@ fn stamp_of(path: &Path) -> Stamp {
     Some((meta.modified().ok()?, meta.len()))
 }
 
-fn read_private(root: &Root, spec: &str) -> Result<Vec<(String, Arc<Dataset>)>, String> {
-    let spec = match spec.strip_prefix("path:") {
-        Some(rest) => rest,
-        None => spec,
+/// Reads private rows: the operator's own word, so any path will do. A directory's files keep their names, a
+/// file is one shard by its name.
+fn read_private(spec: &str) -> Result<(Vec<(String, Arc<Dataset>)>, PathBuf), String> {
+    let spec: Spec = format!("path:{}", spec.strip_prefix("path:").unwrap_or(spec))
+        .parse()
+        .map_err(|error: crate::spec::SpecError| error.to_string())?;
+    let given = spec.value().unwrap_or_default();
+    let path = Path::new(given)
+        .canonicalize()
+        .map_err(|error| format!("cannot read the private rows at {given}: {error}"))?;
+    let options: String = spec.options().map(|(k, v)| format!(",{k}={v}")).collect();
+    let is_directory = path.is_dir();
+    let file = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let (folder, name) = match path.parent() {
+        Some(parent) if !is_directory => (parent, file.as_str()),
+        _ => (path.as_path(), "."),
     };
-    let path = spec.split(',').next().unwrap_or(spec);
-    let file = Path::new(path).file_name().unwrap_or_default();
-    let file = file.to_string_lossy().into_owned();
-    let is_directory = root.resolve(path).is_ok_and(|path| path.is_dir());
+    let root = Root::new(folder).map_err(|error| error.to_string())?;
     let request = Request {
-        spec: format!("path:{spec}"),
+        spec: format!("path:{name}{options}"),
         partition: None,
         shards: (!is_directory).then_some(1),
         seed: Seed(0),
         held_out: 0.0,
     };
-    let source = Source::open(&request, root).map_err(|error| error.to_string())?;
-    (0..source.shards())
+    let source = Source::open(&request, &root).map_err(|error| error.to_string())?;
+    let shards: Result<Vec<_>, String> = (0..source.shards())
         .map(|index| {
             let name = source.name(index).filter(|_| is_directory);
             let rows = source.shard(index).map_err(|error| error.to_string())?;
             Ok((name.unwrap_or_else(|| file.clone()), rows))
         })
-        .collect()
+        .collect();
+    Ok((shards?, path))
 }
