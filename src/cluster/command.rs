@@ -10,14 +10,14 @@ use super::task::TaskId;
 /// What the shell should do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Greet the node and report with [`Cluster::greeted`].
+    /// Greet the node and report with [`Cluster::greeted`](super::Cluster::greeted).
     Greet {
         /// Whom.
         node: NodeId,
         /// To be given back with the answer.
         beat: BeatId,
     },
-    /// Ask for a heartbeat and report with [`Cluster::pulsed`].
+    /// Ask for a heartbeat and report with [`Cluster::pulsed`](super::Cluster::pulsed).
     Beat {
         /// Whom.
         node: NodeId,

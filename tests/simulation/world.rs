@@ -46,7 +46,7 @@ pub struct Outcome {
 #[derive(Clone, Debug)]
 enum Happening {
     /// A fact reaches the coordinator.
-    Fact(Event),
+    Fact(Box<Event>),
     /// A request reaches a node.
     Asked(usize, Request),
     /// A node of this incarnation is done with an attempt.
@@ -250,12 +250,12 @@ impl World {
     fn list(&mut self) {
         let listed = self.nodes.iter().filter(|node| node.listed);
         let addresses = listed.map(|node| node.address.clone()).collect();
-        self.schedule(1, Happening::Fact(Event::Listed(addresses)));
+        self.schedule(1, Happening::Fact(Box::new(Event::Listed(addresses))));
     }
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Fact(event) => self.tell(event),
+            Happening::Fact(event) => self.tell(*event),
             Happening::Asked(at, request) => self.asked(at, request),
             Happening::Done(at, incarnation, attempt, work, run) => {
                 self.done(at, incarnation, attempt, work, &run);
@@ -476,7 +476,7 @@ impl World {
         let lost = self.stream.chance(self.weather.loss);
         if !self.nodes[at].alive {
             let failure = Failure::new(FailureKind::Unreachable, "refused");
-            return self.schedule(delay, Happening::Fact(failed(&request, failure)));
+            return self.schedule(delay, Happening::Fact(Box::new(failed(&request, failure))));
         }
         if !lost && !self.nodes[at].deaf {
             self.schedule(delay, Happening::Asked(at, request));
@@ -489,10 +489,10 @@ impl World {
         }
         if self.stream.chance(self.weather.repeat) {
             let delay = self.delay();
-            self.schedule(delay, Happening::Fact(event.clone()));
+            self.schedule(delay, Happening::Fact(Box::new(event.clone())));
         }
         let delay = self.delay();
-        self.schedule(delay, Happening::Fact(event));
+        self.schedule(delay, Happening::Fact(Box::new(event)));
     }
 
     fn asked(&mut self, at: usize, request: Request) {
@@ -500,7 +500,7 @@ impl World {
         if !node.alive {
             let delay = self.delay();
             let failure = Failure::new(FailureKind::Unreachable, "reset");
-            return self.schedule(delay, Happening::Fact(failed(&request, failure)));
+            return self.schedule(delay, Happening::Fact(Box::new(failed(&request, failure))));
         }
         if node.frozen {
             // It waits in the node's buffers.
@@ -534,7 +534,10 @@ impl World {
         if !node.alive || node.incarnation != incarnation {
             let failure = Failure::new(FailureKind::Unreachable, "reset");
             let delay = self.delay();
-            return self.schedule(delay, Happening::Fact(Event::Failed(attempt, failure)));
+            return self.schedule(
+                delay,
+                Happening::Fact(Box::new(Event::Failed(attempt, failure))),
+            );
         }
         if node.frozen {
             let again = Happening::Done(at, incarnation, attempt, work, run.clone());
@@ -636,7 +639,7 @@ impl World {
                     loss: 0.5,
                 };
                 let fact = Event::Evaluated(run, round, Ok(metrics));
-                self.later(2_000, Happening::Fact(fact));
+                self.later(2_000, Happening::Fact(Box::new(fact)));
             }
             Command::Publish(run, event) => self.told(&run, event),
             Command::Adopt(..) | Command::Part(_) | Command::Release(_) | Command::Forget(_) => {}
@@ -658,7 +661,7 @@ impl World {
             parameters: true,
         };
         let fact = Event::Prepared(run.clone(), Ok(prepared));
-        self.later(5_000, Happening::Fact(fact));
+        self.later(5_000, Happening::Fact(Box::new(fact)));
     }
 
     fn fold(&mut self, run: &RunId, round: u32, attempt: AttemptId, weight: u64) {
@@ -697,7 +700,7 @@ impl World {
         sim.before = std::mem::replace(&mut sim.model, stepped);
         sim.round = round;
         let fact = Event::Stepped(run.clone(), round, Ok(digest(&sim.model)));
-        self.later(2_000, Happening::Fact(fact));
+        self.later(2_000, Happening::Fact(Box::new(fact)));
     }
 
     fn told(&mut self, run: &RunId, event: RunEvent) {

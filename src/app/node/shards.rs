@@ -24,13 +24,15 @@ const DECODED: usize = 256;
 
 /// When and how large the files of a source were: another stamp, and they are read anew.
 type Stamp = Option<(SystemTime, u64)>;
+/// Rows and the name they are known by.
+type Named = (String, Arc<Dataset>);
 /// What was opened, once for all who ask at the same time.
 type Opened = Arc<OnceLock<Result<Arc<Source>, String>>>;
 
 /// The rows at hand.
 pub(super) struct Shards {
     root: Root,
-    private: Vec<(String, Arc<Dataset>)>,
+    private: Vec<Named>,
     /// Where the private rows lie: no run opens them by path.
     private_path: Option<PathBuf>,
     sources: Mutex<VecDeque<(Request, Stamp, Opened)>>,
@@ -58,7 +60,7 @@ impl Shards {
 
     /// What is told of the private shards.
     pub(super) fn hosted(&self) -> Vec<HostedShard> {
-        let describe = |(name, rows): &(String, Arc<Dataset>)| HostedShard {
+        let describe = |(name, rows): &Named| HostedShard {
             name: name.clone(),
             rows: count(rows.rows()),
             features: Some(small(rows.width())),
@@ -197,7 +199,7 @@ fn stamp_of(path: &Path) -> Stamp {
 
 /// Reads private rows: the operator's own word, so any path will do. A directory's files keep their names, a
 /// file is one shard by its name.
-fn read_private(spec: &str) -> Result<(Vec<(String, Arc<Dataset>)>, PathBuf), String> {
+fn read_private(spec: &str) -> Result<(Vec<Named>, PathBuf), String> {
     let spec: Spec = format!("path:{}", spec.strip_prefix("path:").unwrap_or(spec))
         .parse()
         .map_err(|error: crate::spec::SpecError| error.to_string())?;
@@ -225,7 +227,7 @@ fn read_private(spec: &str) -> Result<(Vec<(String, Arc<Dataset>)>, PathBuf), St
         held_out: 0.0,
     };
     let source = Source::open(&request, &root).map_err(|error| error.to_string())?;
-    let shards: Result<Vec<_>, String> = (0..source.shards())
+    let shards: Result<Vec<Named>, String> = (0..source.shards())
         .map(|index| {
             let name = source.name(index).filter(|_| is_directory);
             let rows = source.shard(index).map_err(|error| error.to_string())?;
