@@ -6,13 +6,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::StartError;
+use super::signals::Ending;
+
 /// Something went wrong while doing what was asked.
 pub const FAILED: u8 = 1;
 /// What was asked cannot be done by anyone.
 pub const WRONG_USAGE: u8 = 2;
 
 /// Logs to the standard error stream: `RUST_LOG` decides how much, `info` otherwise.
-pub fn log() {
+fn log() {
     log_from("info");
 }
 
@@ -29,7 +32,7 @@ fn log_from(level: &str) {
 }
 
 /// Says what went wrong and, if there is one, what to do about it.
-pub fn fail(error: impl Display, hint: Option<&str>) -> ExitCode {
+fn fail(error: impl Display, hint: Option<&str>) -> ExitCode {
     let mut stderr = io::stderr().lock();
     // Nobody is left to be told when this fails.
     let _ = writeln!(stderr, "error: {error}");
@@ -43,7 +46,7 @@ pub fn fail(error: impl Display, hint: Option<&str>) -> ExitCode {
 ///
 /// # Errors
 /// When the line cannot be written; a reader that has gone is no error.
-pub fn announce(address: SocketAddr) -> io::Result<()> {
+fn announce(address: SocketAddr) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let said = writeln!(stdout, "listening on {address}").and_then(|()| stdout.flush());
     match said {
@@ -52,8 +55,33 @@ pub fn announce(address: SocketAddr) -> io::Result<()> {
     }
 }
 
+/// Runs a program that serves until a signal comes: starts it, says where it listens, stops it.
+pub fn serve<S>(
+    bind: IpAddr,
+    start: impl FnOnce() -> Result<S, StartError>,
+    address: impl FnOnce(&S) -> SocketAddr,
+    stop: impl FnOnce(&S),
+) -> ExitCode {
+    log();
+    let ending = match Ending::catch() {
+        Ok(ending) => ending,
+        Err(error) => return fail(format!("cannot catch signals: {error}"), None),
+    };
+    warn_if_open(bind);
+    let server = match start() {
+        Ok(server) => server,
+        Err(error) => return fail(error, None),
+    };
+    if let Err(error) = announce(address(&server)) {
+        return fail(format!("cannot write to the terminal: {error}"), None);
+    }
+    ending.wait();
+    stop(&server);
+    ExitCode::SUCCESS
+}
+
 /// Warns when other machines may reach a program that trusts whoever calls.
-pub fn warn_if_open(bind: IpAddr) {
+fn warn_if_open(bind: IpAddr) {
     if !bind.is_loopback() {
         log::warn!("listening on {bind}: whoever reaches this port can use it");
     }

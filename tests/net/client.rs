@@ -24,8 +24,9 @@ fn a_refused_connection_says_so() {
     drop(listener);
     let error = connect(&address.into(), PATIENCE).unwrap_err();
     assert_eq!(error.kind, NetErrorKind::Refused);
-    let start = format!("connecting to {address} was refused (nothing listens there) after ");
-    assert!(error.to_string().starts_with(&start), "{error}");
+    // Nothing is gained by telling how fast it was refused.
+    let said = format!("connecting to {address} was refused (nothing listens there)");
+    assert_eq!(error.to_string(), said);
 }
 
 #[test]

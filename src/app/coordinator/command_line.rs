@@ -10,7 +10,6 @@ use clap::Parser;
 
 use super::{Config, Coordinator, NodeList};
 use crate::app::program;
-use crate::app::signals::Ending;
 use crate::cluster;
 use crate::cluster::policy::POLICIES;
 use crate::seed::Seed;
@@ -121,21 +120,10 @@ impl Arguments {
 /// Does what the command line says.
 pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = Arguments::parse_from(given);
-    program::log();
-    let ending = match Ending::catch() {
-        Ok(ending) => ending,
-        Err(error) => return program::fail(format!("cannot catch signals: {error}"), None),
-    };
-    program::warn_if_open(arguments.bind);
-    let coordinator = match Coordinator::start(arguments.config()) {
-        Ok(coordinator) => coordinator,
-        Err(error) => return program::fail(error, None),
-    };
-    if let Err(error) = program::announce(coordinator.address()) {
-        return program::fail(format!("cannot write to the terminal: {error}"), None);
-    }
-    ending.wait();
-    log::info!("stopping: runs under way are called off and their nodes told");
-    coordinator.stop(GRACE);
-    ExitCode::SUCCESS
+    let bind = arguments.bind;
+    let start = || Coordinator::start(arguments.config());
+    program::serve(bind, start, Coordinator::address, |server| {
+        log::info!("stopping: runs under way are called off and their nodes told");
+        server.stop(GRACE);
+    })
 }

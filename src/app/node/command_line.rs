@@ -10,7 +10,6 @@ use clap::Parser;
 
 use super::{Config, Load, Node};
 use crate::app::program;
-use crate::app::signals::Ending;
 use crate::net::Address;
 use crate::seed::Seed;
 
@@ -92,24 +91,13 @@ impl Arguments {
 /// Does what the command line says.
 pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = Arguments::parse_from(given);
-    program::log();
-    let ending = match Ending::catch() {
-        Ok(ending) => ending,
-        Err(error) => return program::fail(format!("cannot catch signals: {error}"), None),
-    };
-    program::warn_if_open(arguments.bind);
-    let node = match Node::start(arguments.config()) {
-        Ok(node) => node,
-        Err(error) => return program::fail(error, None),
-    };
-    if let Err(error) = program::announce(node.address()) {
-        return program::fail(format!("cannot write to the terminal: {error}"), None);
-    }
-    ending.wait();
-    log::info!(
-        "leaving: tasks in hand have {} s to finish",
-        GRACE.as_secs()
-    );
-    node.stop(GRACE);
-    ExitCode::SUCCESS
+    let bind = arguments.bind;
+    let start = || Node::start(arguments.config());
+    program::serve(bind, start, Node::address, |server| {
+        log::info!(
+            "leaving: tasks in hand have {} s to finish",
+            GRACE.as_secs()
+        );
+        server.stop(GRACE);
+    })
 }
