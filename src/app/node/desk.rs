@@ -231,10 +231,11 @@ impl<'a> Attempt<'a> {
                 return Some(Asked::Known(Box::new(answer)));
             }
             let mine = state.training.insert(key);
-            mine.then_some(Asked::New(Duty {
-                desk: self.desk,
-                key,
-            }))
+            // Made only if it is ours: to drop a duty is to end it, and takes the lock.
+            mine.then(|| {
+                let desk = self.desk;
+                Asked::New(Duty { desk, key })
+            })
         };
         // Without a limit, waiting ends with something found or an interruption.
         self.wait(None, look)?.ok_or(Interrupted::Deadline)
@@ -364,6 +365,10 @@ mod tests {
                     _ => -1,
                 }
             });
+            // The second one asks while the first is still at it.
+            while desk.in_hand() < 2 {
+                thread::yield_now();
+            }
             duty.fulfil(&reply, Bytes::new());
             assert_eq!(second.join().unwrap(), 5);
         });
