@@ -156,7 +156,8 @@ impl Cluster {
         if let Some(task) = self.tasks.get_mut(id) {
             task.refused_by.insert(ended.node);
         }
-        self.requeue(now, id);
+        // No retry of its own; but if it was the last of two and the other one failed, that one counts.
+        self.retry_or_give_up(now, id);
         Some(id)
     }
 

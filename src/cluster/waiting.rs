@@ -105,10 +105,7 @@ impl fmt::Display for Waiting {
                 write!(f, "waiting: all {up} nodes up refused; asking again")
             }
             Waiting::Busy { up, queued } => {
-                write!(
-                    f,
-                    "waiting: {queued} tasks for a free slot; {up} nodes are up and busy"
-                )
+                write!(f, "waiting for a free slot: {queued} tasks, {up} nodes up")
             }
             Waiting::Hosts { queued } => {
                 write!(f, "waiting for the nodes that host {queued} shards")
