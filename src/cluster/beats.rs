@@ -67,6 +67,7 @@ impl Cluster {
         node.greeting = Some(greeting);
         node.misses = 0;
         node.suspect = false;
+        node.took_leave = false;
         if !node.delisted {
             node.health = Health::Up;
         }
@@ -97,6 +98,9 @@ impl Cluster {
         }
         if pulse.leaving && node.health == Health::Up {
             node.step_down(now, Health::Leaving);
+        } else if !pulse.leaving && node.health == Health::Leaving && node.may_return() {
+            // It changed its mind, or the heartbeat that said so was an old one.
+            node.health = Health::Up;
         }
         self.ask_again(now, id);
     }
@@ -177,9 +181,11 @@ impl Cluster {
     }
 
     fn leaving(&mut self, now: Time, id: NodeId) {
-        if let Some(node) = self.roster.get_mut(id)
-            && node.health == Health::Up
-        {
+        let Some(node) = self.roster.get_mut(id) else {
+            return;
+        };
+        node.took_leave = true;
+        if node.health == Health::Up {
             node.step_down(now, Health::Leaving);
             if node.asked.is_none() {
                 self.timers

@@ -92,6 +92,8 @@ pub struct Node {
     pub(super) asked: Option<BeatId>,
     /// A call to it broke; nothing new for it until it answers a heartbeat.
     pub(super) suspect: bool,
+    /// It took its leave; only a new greeting or announcement brings it back.
+    pub(super) took_leave: bool,
     /// Off the roster as soon as its hands are empty.
     pub(super) delisted: bool,
 }
@@ -114,8 +116,14 @@ impl Node {
             misses: 0,
             asked: None,
             suspect: false,
+            took_leave: false,
             delisted: false,
         }
+    }
+
+    /// Whether nothing but its own heartbeat keeps it from work.
+    pub(super) fn may_return(&self) -> bool {
+        !self.delisted && !self.took_leave
     }
 
     /// It is up no longer.

@@ -17,7 +17,7 @@
 //! | --- | --- |
 //! | `list a b`, `join a`, `leave a` | the node list as it now stands; a node announces itself or takes its leave |
 //! | `kill a`, `mute a`, `start a`, `restart a` | what becomes of a node; restarted means another incarnation |
-//! | `retire a`, `load a 0.5` | from now on its heartbeats say so |
+//! | `retire a`, `stay a`, `load a 0.5` | from now on its heartbeats say so |
 //! | `late a` | a mute node speaks again: the answer to its last greeting or heartbeat arrives only now |
 //! | `stale a` | the answer to the last but one of a node that stays mute |
 //! | `submit r`, `cancel r`, `resume r`, `restore r 3` | a client's wish; a coordinator that comes back |

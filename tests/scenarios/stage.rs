@@ -168,7 +168,8 @@ impl Stage {
             "list" => Event::Listed(words.plain.iter().map(|name| address(name)).collect()),
             "join" => Event::Joined(address(words.word(0)?)),
             "leave" => Event::Left(address(words.word(0)?)),
-            "kill" | "mute" | "start" | "restart" | "retire" | "load" | "late" | "stale" => {
+            "kill" | "mute" | "start" | "restart" | "retire" | "stay" | "load" | "late"
+            | "stale" => {
                 return self.act(verb, words);
             }
             "submit" | "restore" | "cancel" | "resume" | "prepared" | "stepped" | "evaluated" => {
@@ -202,6 +203,7 @@ impl Stage {
                 actor.greeting.slots = words.get("slots")?.unwrap_or(actor.greeting.slots);
             }
             "retire" => actor.leaving = true,
+            "stay" => actor.leaving = false,
             "load" => actor.load = words.word(1)?.parse().map_err(|_| "no load")?,
             _ => {
                 let from_the_end = if verb == "late" { 1 } else { 2 };
