@@ -56,6 +56,29 @@ struct Training {
   5: optional double plateau
 }
 
+/**
+ * How a node adds the updates of several shards into one sum, exactly, so that the coordinator gets the same
+ * bits as from one update at a time.
+ *
+ * A shard weighs w: as many as its rows, or 1. In single precision each value v of its update becomes the integer
+ * nearest to v * (w * 2^bits), ties to even, worked out in double precision; the sums are 64-bit integers. In double
+ * precision it becomes w times the integer nearest to v * 2^bits; the sums are 128-bit integers. The reply's
+ * update has the codec `exact` and holds one such integer a value, little-endian, in the order of the layout.
+ */
+struct Fold {
+  1: required i32 bits
+  /** A shard weighs as many as its rows; if not, 1. */
+  2: required bool by_rows
+}
+
+/** How one shard of several was trained. */
+struct ShardResult {
+  /** Rows of the shard, not counting repeats by epochs. */
+  1: required i64 rows
+  /** Mean loss per row over the last epoch. */
+  2: required double loss
+}
+
 /** Train one model on some shards. */
 struct TrainRequest {
   /** Run, round and attempt; an attempt's id is never used again. */
@@ -68,6 +91,7 @@ struct TrainRequest {
   5: required list<types.Tensor> layout
   6: required types.Payload parameters
   7: required types.DataRef data
+  /** One, or, where the node has the ability `fold`, several: each is trained from the same parameters. */
   8: required list<types.ShardRef> shards
   9: required Training training
   /** The run's seed; every random choice comes from (seed, purpose, round, shard). */
@@ -78,10 +102,12 @@ struct TrainRequest {
   12: optional bool may_refuse
   /** Updates with a value beyond this, either way, are not accepted. */
   13: optional double largest_update
+  /** Given when there are several shards. */
+  14: optional Fold fold
 }
 
 struct TrainReply {
-  /** New minus old parameters, in the request's layout and codec. */
+  /** New minus old parameters, in the request's layout and codec; of several shards, their sum as `Fold` says. */
   1: required types.Payload update
   /** Rows of the shards, not counting repeats by epochs. */
   2: required i64 rows
@@ -91,6 +117,8 @@ struct TrainReply {
   4: optional i32 epochs
   /** Seconds spent training. */
   5: optional double seconds
+  /** Of several shards, how each was trained, in the request's order. */
+  6: optional list<ShardResult> shards
 }
 
 /** Evaluate parameters on the held-out rows of some shards (`private:` data). */
@@ -140,6 +168,7 @@ service ComputeNode {
    * Blocks until trained. Idempotent: asked again for the same run, round, shards and parameters, a
    * node that still has the answer gives it at once. Faults: REFUSED (busy, ask another node),
    * NOT_FOUND (a blob is missing: put it and ask again; or no such data here), INVALID, CANCELLED.
+   * Ability `fold`: several shards in one request. A node without it is asked for one at a time.
    */
   TrainReply train(1: TrainRequest request) throws (1: types.Fault fault)
 

@@ -207,6 +207,15 @@ impl Roster {
             .count()
     }
 
+    /// Attempts that all nodes together take at once; of a node that was not asked yet, one.
+    pub fn slots(&self) -> usize {
+        self.nodes
+            .values()
+            .filter(|node| matches!(node.health, Health::New | Health::Up))
+            .map(|node| node.slots().max(1) as usize)
+            .sum()
+    }
+
     /// Nodes that were neither reached yet nor found unreachable.
     pub fn untried(&self) -> usize {
         self.nodes

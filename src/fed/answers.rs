@@ -1,6 +1,6 @@
 //! What attempts bring, and what it means for their run.
 
-use super::event::{Answer, Command, Work};
+use super::event::{Answer, Command, Trained, Work};
 use super::federation::Federation;
 use super::run::{Ending, Run, RunId};
 use crate::cluster::{AttemptId, Failure, FailureKind, Outcome, TaskId, Time};
@@ -16,7 +16,7 @@ impl Federation {
             .task_of(attempt)
             .and_then(|task| self.tasks.get(&task).cloned());
         if let Some((id, work)) = &work
-            && let Err(reason) = self.fits(id, *work, &answer)
+            && let Err(reason) = self.fits(id, work, &answer)
         {
             self.commands.push(Command::Discard(attempt));
             let failure = Failure::new(FailureKind::Invalid, reason);
@@ -34,8 +34,8 @@ impl Federation {
             run.said = None;
         }
         match (work, answer) {
-            (Work::Train { shard, .. }, Answer::Update { rows, loss }) => {
-                self.count(now, &id, attempt, shard, rows, loss);
+            (Work::Train { shards, .. }, Answer::Update(trained)) => {
+                self.count(now, &id, attempt, &shards, &trained);
             }
             (Work::Evaluate { shard, .. }, Answer::Metrics(metrics)) => {
                 self.node_evaluated(now, &id, shard, Some(metrics));
@@ -49,16 +49,22 @@ impl Federation {
     }
 
     /// Whether an answer can be one to this work.
-    pub(super) fn fits(&self, id: &RunId, work: Work, answer: &Answer) -> Result<(), String> {
+    pub(super) fn fits(&self, id: &RunId, work: &Work, answer: &Answer) -> Result<(), String> {
         let run = self.runs.get(id).ok_or("the run is gone")?;
         match (work, answer) {
-            (Work::Train { shard, .. }, &Answer::Update { rows, loss }) => {
-                let most = run.shards[shard as usize].rows;
-                if rows == 0 || rows > most {
-                    return Err(format!("claims {rows} rows of a shard that has {most}"));
+            (Work::Train { shards, .. }, Answer::Update(trained)) => {
+                if shards.len() != trained.len() {
+                    let (asked, found) = (shards.len(), trained.len());
+                    return Err(format!("it trained {found} shards; asked were {asked}"));
                 }
-                if !loss.is_finite() {
-                    return Err(format!("its loss is {loss}: the training diverged"));
+                for (&shard, &Trained { rows, loss }) in shards.iter().zip(trained) {
+                    let most = run.shards[shard as usize].rows;
+                    if rows == 0 || rows > most {
+                        return Err(format!("claims {rows} rows of a shard that has {most}"));
+                    }
+                    if !loss.is_finite() {
+                        return Err(format!("its loss is {loss}: the training diverged"));
+                    }
                 }
                 Ok(())
             }
@@ -79,20 +85,19 @@ impl Federation {
         now: Time,
         id: &RunId,
         attempt: AttemptId,
-        shard: u32,
-        rows: u64,
-        loss: f64,
+        shards: &[u32],
+        trained: &[Trained],
     ) {
         let Some(run) = self.runs.get_mut(id) else {
             return;
         };
-        let weight = run.plan.strategy.weight(rows);
+        let strategy = run.plan.strategy;
         let Some(round) = run.training() else {
             return self.commands.push(Command::Discard(attempt));
         };
-        if !round.count(shard, rows, loss, weight) {
+        let Some(weight) = round.count(shards, trained, strategy) else {
             return self.commands.push(Command::Discard(attempt));
-        }
+        };
         let fold = Command::Fold {
             run: id.clone(),
             round: round.number,
@@ -136,10 +141,14 @@ impl Federation {
         }
         let name = |shard: u32| run.shards[shard as usize].name.clone();
         let notice = match work {
-            Work::Train { round, shard } => {
+            Work::Train { round, shards } => {
+                let more = match shards.len() {
+                    1 => String::new(),
+                    many => format!(" and {} more", many - 1),
+                };
                 format!(
-                    "round {round}: shard `{}` failed at {address}: {failure}",
-                    name(shard)
+                    "round {round}: shard `{}`{more} failed at {address}: {failure}",
+                    name(shards[0])
                 )
             }
             Work::Evaluate { round, shard } => {
@@ -159,9 +168,15 @@ impl Federation {
         };
         let reason = failures.join(", then ");
         match work {
-            Work::Train { shard, .. } => {
+            // What fails together may succeed one by one; at least it is seen which shard it was.
+            Work::Train { round, shards } if shards.len() > 1 => {
+                for shard in shards.iter() {
+                    self.ask_together(now, &id, round, &[*shard]);
+                }
+            }
+            Work::Train { shards, .. } => {
                 if let Some(round) = self.runs.get_mut(&id).and_then(Run::training) {
-                    round.omit(shard, reason);
+                    round.omit(shards[0], reason);
                 }
                 self.close_round_if_done(now, &id);
             }

@@ -1,5 +1,6 @@
 //! What the core is told and what it asks for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::Plan;
@@ -54,16 +55,21 @@ pub struct Finished {
     pub last: Option<RoundReport>,
 }
 
-/// What an answered attempt says, without the parameters.
+/// What training a shard was like.
 #[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trained {
+    /// Rows trained on, not counting repeats.
+    pub rows: u64,
+    /// Mean loss a row.
+    pub loss: f64,
+}
+
+/// What an answered attempt says, without the parameters.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// An update of the parameters.
-    Update {
-        /// Rows trained on, not counting repeats.
-        rows: u64,
-        /// Mean loss a row.
-        loss: f64,
-    },
+    /// An update of the parameters, or the sum of the updates of many shards: how each shard of the task
+    /// was trained, in the task's order.
+    Update(Vec<Trained>),
     /// Metrics on held-out rows.
     Metrics(Metrics),
     /// First parameters of a model.
@@ -104,14 +110,14 @@ pub struct Prepared {
 }
 
 /// What a task is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Train this shard from the parameters before this round.
+    /// Train each of these shards from the parameters before this round.
     Train {
         /// From 1.
         round: u32,
-        /// Position among the run's shards.
-        shard: u32,
+        /// Positions among the run's shards, ascending; at least one.
+        shards: Arc<[u32]>,
     },
     /// Evaluate the parameters after this round on what is held out of this shard.
     Evaluate {
@@ -162,7 +168,8 @@ pub enum Command {
         /// No sum of weights will be larger.
         weight_limit: u64,
     },
-    /// Add the update that this attempt brought to the round's sum. It is acceptable: its form was checked.
+    /// Add what this attempt brought, an update or a sum of updates, to the round's sum. It is acceptable: its
+    /// form was checked.
     Fold {
         /// Of which run.
         run: RunId,
@@ -170,7 +177,7 @@ pub enum Command {
         round: u32,
         /// Which brought it.
         attempt: AttemptId,
-        /// Times this.
+        /// The weight of its shards together.
         weight: u64,
     },
     /// Take the first parameters that this attempt brought.

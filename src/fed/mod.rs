@@ -9,6 +9,7 @@
 
 pub mod aggregate;
 mod answers;
+mod bundle;
 mod cohort;
 mod event;
 mod federation;
@@ -21,7 +22,7 @@ mod run;
 mod status;
 pub mod strategy;
 
-pub use event::{Answer, Command, Evaluation, Event, Finished, Prepared, Shard, Work};
+pub use event::{Answer, Command, Evaluation, Event, Finished, Prepared, Shard, Trained, Work};
 pub use federation::{Federation, Refused};
 pub use plan::{DataPlan, Plan, Problem};
 pub use report::{Omission, Report, RoundReport, RunEvent};

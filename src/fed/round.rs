@@ -2,21 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::Shard;
+use super::event::{Shard, Trained};
 use super::plan::Plan;
 use super::report::{Omission, RoundReport};
+use super::strategy::Strategy;
 use crate::cluster::Time;
 use crate::ml::metrics::Metrics;
 
 /// Below quorum, the shards that are missing are asked so many more times.
 const SECOND_CHANCES: u32 = 2;
-
-/// What a shard's update added.
-#[derive(Clone, Copy, Debug)]
-struct Counted {
-    rows: u64,
-    loss: f64,
-}
 
 /// What a round needs next, once no shard is out any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +40,7 @@ pub(super) struct Round {
     pub(super) started: Time,
     cohort: Vec<u32>,
     out: BTreeSet<u32>,
-    counted: BTreeMap<u32, Counted>,
+    counted: BTreeMap<u32, Trained>,
     omitted: BTreeMap<u32, String>,
     weight: u64,
     chances: u32,
@@ -79,14 +73,24 @@ impl Round {
         (self.cohort.len(), self.counted.len(), self.out.len())
     }
 
-    /// Takes in the update of a shard. A shard counts once.
-    pub(super) fn count(&mut self, shard: u32, rows: u64, loss: f64, weight: u64) -> bool {
-        if !self.out.remove(&shard) {
-            return false;
+    /// Takes in the updates of these shards, all or none, and says what they weigh together. A shard counts once.
+    pub(super) fn count(
+        &mut self,
+        shards: &[u32],
+        trained: &[Trained],
+        strategy: Strategy,
+    ) -> Option<u64> {
+        if !shards.iter().all(|shard| self.out.contains(shard)) {
+            return None;
         }
-        self.counted.insert(shard, Counted { rows, loss });
+        let mut weight = 0;
+        for (shard, trained) in shards.iter().zip(trained) {
+            self.out.remove(shard);
+            self.counted.insert(*shard, *trained);
+            weight += strategy.weight(trained.rows);
+        }
         self.weight += weight;
-        true
+        Some(weight)
     }
 
     /// The shard is left out, for this reason.
@@ -138,7 +142,7 @@ impl Round {
         digest: [u8; 32],
     ) -> RoundReport {
         let rows: u64 = self.counted.values().map(|counted| counted.rows).sum();
-        let weight = |counted: &Counted| plan.strategy.weight(counted.rows) as f64;
+        let weight = |counted: &Trained| plan.strategy.weight(counted.rows) as f64;
         // In the order of the shards, so that the digits do not depend on who answered first.
         let losses: f64 = self.counted.values().map(|c| c.loss * weight(c)).sum();
         RoundReport {
@@ -172,30 +176,40 @@ fn needed(cohort: usize, quorum: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fed::strategy::STRATEGIES;
 
     fn round() -> Round {
         Round::new(1, Time(0), vec![0, 1, 2, 3])
     }
 
+    fn count(round: &mut Round, shards: &[u32], rows: u64) -> Option<u64> {
+        let strategy = STRATEGIES.build("fedavg").unwrap();
+        let trained = vec![Trained { rows, loss: 1.0 }; shards.len()];
+        round.count(shards, &trained, strategy)
+    }
+
     #[test]
     fn a_shard_counts_once() {
         let mut round = round();
-        assert!(round.count(2, 10, 1.0, 10));
-        assert!(!round.count(2, 10, 1.0, 10), "again");
-        assert!(!round.count(9, 10, 1.0, 10), "not in the cohort");
+        assert_eq!(count(&mut round, &[2], 10), Some(10));
+        assert_eq!(count(&mut round, &[2], 10), None, "again");
+        assert_eq!(count(&mut round, &[9], 10), None, "not in the cohort");
+        assert_eq!(count(&mut round, &[1, 2], 10), None, "one of them again");
         assert_eq!(round.verdict(0.5), Verdict::Open);
         assert_eq!(round.progress(), (4, 1, 3));
+        assert_eq!(count(&mut round, &[0, 1], 10), Some(20));
+        assert_eq!(round.progress(), (4, 3, 1));
     }
 
     #[test]
     fn below_quorum_only_the_missing_are_asked_again() {
         let mut round = round();
-        assert!(round.count(0, 10, 1.0, 10));
+        assert_eq!(count(&mut round, &[0], 10), Some(10));
         for shard in 1..4 {
             round.omit(shard, "its node died".to_owned());
         }
         assert_eq!(round.verdict(0.5), Verdict::AskAgain(vec![1, 2, 3]));
-        assert!(round.count(3, 5, 1.0, 5));
+        assert_eq!(count(&mut round, &[3], 5), Some(5));
         round.omit(1, "again".to_owned());
         round.omit(2, "again".to_owned());
         assert_eq!(round.verdict(0.5), Verdict::Step { weight: 15 });

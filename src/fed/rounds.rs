@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bundle;
 use super::cohort;
 use super::event::{Command, Evaluation, Work};
 use super::federation::Federation;
@@ -29,12 +30,26 @@ impl Federation {
         self.ask(now, id, number, &cohort);
     }
 
-    /// Submits a training task for each of these shards.
+    /// Submits training tasks for these shards: one for each that only its host can train, for the others as
+    /// few as keep the nodes busy.
     pub(super) fn ask(&mut self, now: Time, id: &RunId, round: u32, shards: &[u32]) {
-        for &shard in shards {
-            let host = self.host_of(id, shard);
-            self.submit_task(now, id, Work::Train { round, shard }, host);
+        let slots = self.cluster.roster().slots();
+        let (bound, free): (Vec<u32>, Vec<u32>) = shards
+            .iter()
+            .partition(|&&shard| self.host_of(id, shard).is_some());
+        for shard in bound {
+            self.ask_together(now, id, round, &[shard]);
         }
+        for bundle in bundle::cut(&free, slots) {
+            self.ask_together(now, id, round, bundle);
+        }
+    }
+
+    /// Submits one training task for all of these shards.
+    pub(super) fn ask_together(&mut self, now: Time, id: &RunId, round: u32, shards: &[u32]) {
+        let host = shards.first().and_then(|&shard| self.host_of(id, shard));
+        let shards = shards.into();
+        self.submit_task(now, id, Work::Train { round, shards }, host);
     }
 
     pub(super) fn close_round_if_done(&mut self, now: Time, id: &RunId) {

@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 use super::convert::{RAW, fault, foreign, tensors};
 use super::stubs::compute_node as wire;
 use super::stubs::types::{DataRef, Fault, FaultCode, Payload, Problem, ShardRef, Tensor};
+use crate::fed::aggregate::Scale;
 use crate::ml::data::{DATA, Request};
+use crate::ml::layout::DType;
 use crate::ml::model::{MODELS, Model};
 use crate::ml::training::Training;
 use crate::seed::Seed;
@@ -50,7 +52,7 @@ pub fn parameters(model: &dyn Model, layout: &[Tensor], payload: &Payload) -> Re
         let message = "the layout is not the one of this model";
         return Err(invalid("layout", message, "are both of the same release?"));
     }
-    foreign::payload_length(payload, model.layout().byte_length())
+    foreign::payload_length(payload, RAW, model.layout().byte_length())
         .map_err(|error| invalid("parameters", error, ""))
 }
 
@@ -70,21 +72,46 @@ pub fn training(wire: &wire::Training) -> Result<Training, Fault> {
         .map_err(|error| invalid(&format!("training.{}", error.field()), error, ""))
 }
 
-/// The one shard of a request.
+/// The shards of a request, with their positions in the run.
 ///
 /// # Errors
-/// When there is none or more than one, or its index is negative.
-pub fn shard(shards: &[ShardRef]) -> Result<(usize, &ShardRef), Fault> {
-    let [shard] = shards else {
-        let message = format!(
-            "{} shards in one request; this node takes one",
-            shards.len()
-        );
-        return Err(fault(FaultCode::UNSUPPORTED, message));
+/// When there are none, or an index is negative.
+pub fn shards(shards: &[ShardRef]) -> Result<Vec<(usize, &ShardRef)>, Fault> {
+    if shards.is_empty() {
+        return Err(invalid("shards", "there are none", ""));
+    }
+    let index = |shard: &ShardRef| {
+        usize::try_from(shard.index)
+            .map_err(|_| invalid("shards.index", format!("{} < 0", shard.index), ""))
     };
-    let index = usize::try_from(shard.index)
-        .map_err(|_| invalid("shards.index", format!("{} < 0", shard.index), ""))?;
-    Ok((index, shard))
+    shards
+        .iter()
+        .map(|shard| Ok((index(shard)?, shard)))
+        .collect()
+}
+
+/// How the updates of several shards are added up; none for a single one.
+///
+/// # Errors
+/// When there are several shards and the request does not say how, or not in a way that works.
+pub fn fold(request: &wire::TrainRequest, dtype: DType) -> Result<Option<(Scale, bool)>, Fault> {
+    if request.shards.len() == 1 {
+        return Ok(None);
+    }
+    let Some(fold) = &request.fold else {
+        let message = format!(
+            "{} shards, and nothing said of their sum",
+            request.shards.len()
+        );
+        return Err(invalid("fold", message, "ask for one shard at a time"));
+    };
+    let largest = request.largest_update.unwrap_or(f64::NAN);
+    if !(largest > 0.0 && largest.is_finite()) {
+        let message = format!("{largest} is not a positive number; sums need one");
+        return Err(invalid("largest_update", message, ""));
+    }
+    let scale = Scale::with_bits(dtype, largest, fold.bits);
+    Ok(Some((scale, fold.by_rows)))
 }
 
 /// Where the rows of a request are.

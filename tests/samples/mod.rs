@@ -99,6 +99,7 @@ pub fn train_request() -> compute_node::TrainRequest {
         budget_ms: Some(30_000),
         may_refuse: Some(true),
         largest_update: None,
+        fold: None,
     }
 }
 
@@ -109,6 +110,7 @@ pub fn train_reply() -> compute_node::TrainReply {
         loss: 0.337,
         epochs: Some(15),
         seconds: None,
+        shards: None,
     }
 }
 

@@ -20,7 +20,7 @@ pub fn command(command: &Command, name: impl Fn(NodeId) -> String) -> Option<Str
             format!(
                 "dispatch #{} to {node}: {run} {}{refusal}",
                 attempt.0,
-                show_work(*work)
+                show_work(work)
             )
         }
         Command::Cancel(attempt, node) => format!("cancel #{} at {}", attempt.0, name(*node)),
@@ -52,9 +52,12 @@ pub fn command(command: &Command, name: impl Fn(NodeId) -> String) -> Option<Str
     })
 }
 
-fn show_work(work: Work) -> String {
+fn show_work(work: &Work) -> String {
     match work {
-        Work::Train { round, shard } => format!("train round {round} shard {shard}"),
+        Work::Train { round, shards } if shards.len() == 1 => {
+            format!("train round {round} shard {}", shards[0])
+        }
+        Work::Train { round, shards } => format!("train round {round} shards {shards:?}"),
         Work::Evaluate { round, shard } => format!("evaluate round {round} shard {shard}"),
         Work::Initialise => "initialise".to_owned(),
     }

@@ -8,7 +8,7 @@ use roundtable::cluster::{
 };
 use roundtable::fed::strategy::Mean;
 use roundtable::fed::{
-    Answer, Command, Evaluation, Event, Federation, Finished, Plan, Prepared, RunId, Shard,
+    Answer, Command, Evaluation, Event, Federation, Finished, Plan, Prepared, RunId, Shard, Trained,
 };
 use roundtable::seed::Seed;
 
@@ -384,13 +384,13 @@ fn of_attempt(verb: &str, words: &Words) -> Result<Event, String> {
     let loss = words.get("loss")?.unwrap_or(0.5);
     let failed = |kind, reason: &str| Event::Failed(attempt, Failure::new(kind, reason));
     Ok(match verb {
-        "update" => Event::Answered(
-            attempt,
-            Answer::Update {
-                rows: rows()?,
-                loss,
-            },
-        ),
+        "update" => {
+            let trained = words.word(1)?.split(',').map(|rows| match rows.parse() {
+                Ok(rows) => Ok(Trained { rows, loss }),
+                Err(_) => Err("no number of rows".to_owned()),
+            });
+            Event::Answered(attempt, Answer::Update(trained.collect::<Result<_, _>>()?))
+        }
         "metrics" => Event::Answered(attempt, Answer::Metrics(common::metrics(rows()?, loss))),
         "parameters" => Event::Answered(attempt, Answer::Parameters),
         "refuse" => Event::Refused(attempt),

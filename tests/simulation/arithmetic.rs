@@ -1,6 +1,6 @@
 //! The arithmetic of simulated runs: what a shard's training gives, and the model worked out straight.
 
-use roundtable::fed::aggregate::{ExactSum, Scale};
+use roundtable::fed::aggregate::{AddError, Addend, ExactSum, Scale};
 use roundtable::ml::layout::DType;
 use roundtable::seed::{Purpose, Seed};
 
@@ -28,6 +28,25 @@ pub fn bytes(values: &[f32]) -> Vec<u8> {
 
 pub fn empty_sum(weight_limit: u64) -> ExactSum {
     ExactSum::new(Scale::new(DType::F32, LARGEST, weight_limit), VALUES)
+}
+
+/// Adds what an attempt brought: an update, or the sum of several, which is made as a node makes it.
+pub fn add(
+    sum: &mut ExactSum,
+    weight_limit: u64,
+    brought: &[(u64, Vec<f32>)],
+    weight: u64,
+) -> Result<(), AddError> {
+    if let [(_, update)] = brought {
+        return sum.fold_all(&[Addend::update(&bytes(update), weight)], 1);
+    }
+    let mut part = empty_sum(weight_limit);
+    for (weight, update) in brought {
+        part.fold(&bytes(update), *weight);
+    }
+    let mut bytes = Vec::new();
+    part.to_bytes(&mut bytes);
+    sum.fold_all(&[Addend::partial(&bytes, weight)], 1)
 }
 
 pub fn step(old: &[f32], sum: &ExactSum) -> Vec<f32> {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use roundtable::cluster::{AttemptId, BeatId, FailureKind, NodeId, Time};
-use roundtable::fed::{Answer, Command, Ending, Event, RoundReport, RunEvent, RunId, Work};
+use roundtable::fed::{
+    Answer, Command, Ending, Event, RoundReport, RunEvent, RunId, Trained, Work,
+};
 
 /// An attempt as the witness saw it go out.
 #[derive(Clone, Debug)]
@@ -69,7 +71,7 @@ impl Checker {
             }
             Event::Answered(attempt, answer) => {
                 if let Some(out) = self.out.remove(attempt) {
-                    self.answer = Some((*attempt, out, *answer));
+                    self.answer = Some((*attempt, out, answer.clone()));
                 }
             }
             Event::Refused(attempt) | Event::Failed(attempt, _) => {
@@ -104,7 +106,7 @@ impl Checker {
                     work,
                     ..
                 } => {
-                    self.dispatched(now, *attempt, *node, run, *work);
+                    self.dispatched(now, *attempt, *node, run, work);
                 }
                 Command::Greet(node, beat) | Command::Beat(node, beat) => {
                     self.asked.insert(*node, *beat);
@@ -127,7 +129,14 @@ impl Checker {
         }
     }
 
-    fn dispatched(&mut self, now: Time, attempt: AttemptId, node: NodeId, run: &RunId, work: Work) {
+    fn dispatched(
+        &mut self,
+        now: Time,
+        attempt: AttemptId,
+        node: NodeId,
+        run: &RunId,
+        work: &Work,
+    ) {
         if !self.seen.insert(attempt) {
             self.wrong(now, format!("attempt {} was used before", attempt.0));
         }
@@ -151,7 +160,7 @@ impl Checker {
                 ),
             );
         }
-        let twice = |out: &Out| out.node == node && out.run == *run && out.work == work;
+        let twice = |out: &Out| out.node == node && out.run == *run && out.work == *work;
         if self.out.values().any(twice) {
             self.wrong(now, format!("node {} gets {work:?} twice at once", node.0));
         }
@@ -159,15 +168,19 @@ impl Checker {
             if book.ended {
                 let text = format!("{run} has ended and dispatches");
                 self.wrong(now, text);
-            } else if let Work::Train { round, shard } = work {
-                book.rounds.entry(round).or_default().asked.insert(shard);
-                if round != book.finished + 1 {
+            } else if let Work::Train { round, shards } = work {
+                book.rounds
+                    .entry(*round)
+                    .or_default()
+                    .asked
+                    .extend(shards.iter());
+                if *round != book.finished + 1 {
                     let text = format!("{run} trains round {round} after {}", book.finished);
                     self.wrong(now, text);
                 }
             }
         }
-        let run = run.clone();
+        let (run, work) = (run.clone(), work.clone());
         self.out.insert(attempt, Out { node, run, work });
     }
 
@@ -180,7 +193,7 @@ impl Checker {
         };
         let Work::Train {
             round: asked,
-            shard,
+            shards,
         } = out.work
         else {
             return self.wrong(now, format!("attempt {} is no training", attempt.0));
@@ -188,27 +201,38 @@ impl Checker {
         if (answered, asked, &out.run) != (attempt, round, run) {
             return self.wrong(now, format!("attempt {} is folded elsewhere", attempt.0));
         }
-        let Answer::Update { rows, loss } = answer else {
+        let Answer::Update(trained) = answer else {
             return self.wrong(now, format!("attempt {} brought no update", attempt.0));
         };
         let Some(book) = self.runs.get_mut(run) else {
             return;
         };
-        let expected = if book.uniform { 1 } else { rows };
-        let counted_before = book
-            .rounds
-            .entry(round)
-            .or_default()
-            .folded
-            .insert(shard, weight);
-        if weight != expected || !loss.is_finite() || rows > crate::world::rows_of(shard) {
+        let uniform = book.uniform;
+        let folded = &mut book.rounds.entry(round).or_default().folded;
+        let mut together = 0;
+        let mut twice = Vec::new();
+        for (&shard, trained) in shards.iter().zip(&trained) {
+            let weight = if uniform { 1 } else { trained.rows };
+            together += weight;
+            if folded.insert(shard, weight).is_some() {
+                twice.push(shard);
+            }
+        }
+        let credible = |(&shard, trained): (&u32, &Trained)| {
+            trained.loss.is_finite() && trained.rows <= crate::world::rows_of(shard)
+        };
+        let honest = shards.len() == trained.len() && shards.iter().zip(&trained).all(credible);
+        if weight != together || !honest {
             self.wrong(
                 now,
-                format!("weight {weight} for {rows} rows with loss {loss}"),
+                format!("weight {weight} for {trained:?} of {shards:?}"),
             );
         }
-        if counted_before.is_some() {
-            self.wrong(now, format!("shard {shard} counts twice in round {round}"));
+        if !twice.is_empty() {
+            self.wrong(
+                now,
+                format!("shards {twice:?} count twice in round {round}"),
+            );
         }
     }
 

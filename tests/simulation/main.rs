@@ -34,6 +34,7 @@ const SITUATIONS: &[&str] = &[
     "joined",
     "late answer",
     "left",
+    "many shards in one task",
     "node down",
     "node restarted",
     "node returned",

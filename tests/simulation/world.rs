@@ -11,13 +11,13 @@ use roundtable::fed::aggregate::ExactSum;
 use roundtable::fed::strategy::STRATEGIES;
 use roundtable::fed::{
     Answer, Command, DataPlan, Ending, Evaluation, Event, Federation, Plan, Prepared, RunEvent,
-    RunId, Shard, Work,
+    RunId, Shard, Trained, Work,
 };
 use roundtable::ml::metrics::Metrics;
 use roundtable::ml::training::Training;
 use roundtable::seed::{Purpose, Seed, Stream};
 
-use crate::arithmetic::{VALUES, bytes, digest, empty_sum, reference_step, step, update};
+use crate::arithmetic::{VALUES, add, digest, empty_sum, reference_step, step, update};
 use crate::checker::Checker;
 use crate::faults::{HEAL_MICROS, Trouble, Weather};
 use crate::nodes::SimNode;
@@ -74,6 +74,7 @@ struct SimRun {
     evaluation: Evaluation,
     private: bool,
     shards: u32,
+    uniform: bool,
     whole: bool,
     ended: Option<Ending>,
 }
@@ -90,7 +91,8 @@ pub struct World {
     next: u64,
     runs: BTreeMap<RunId, SimRun>,
     wishes: u32,
-    parcels: BTreeMap<AttemptId, Vec<f32>>,
+    /// What answers brought: weight and update of each shard.
+    parcels: BTreeMap<AttemptId, Vec<(u64, Vec<f32>)>>,
     /// Parameters each attempt was sent with.
     sent: BTreeMap<AttemptId, Vec<f32>>,
     speculative: BTreeSet<AttemptId>,
@@ -306,7 +308,8 @@ impl World {
         } else {
             "fedavg"
         };
-        let shards = 1 + self.stream.below(8) as u32;
+        let many = self.stream.chance(0.1);
+        let shards = 1 + self.stream.below(if many { 120 } else { 8 }) as u32;
         let plan = Plan {
             model: "simulated".to_owned(),
             data: DataPlan {
@@ -344,6 +347,7 @@ impl World {
             evaluation: kinds[self.stream.below(4) as usize],
             private: self.stream.chance(0.2),
             shards,
+            uniform,
             whole: true,
             ended: None,
         };
@@ -438,17 +442,28 @@ impl World {
                 if self.speculative.contains(attempt) && self.out.contains_key(attempt) {
                     self.meet("second attempt won");
                 }
-                let Some((id, Work::Train { round, shard })) = self.out.get(attempt).cloned()
+                let Some((id, Work::Train { round, shards })) = self.out.get(attempt).cloned()
                 else {
-                    self.parcels.insert(*attempt, vec![9.0; VALUES]);
+                    self.parcels.insert(*attempt, vec![(1, vec![9.0; VALUES])]);
                     return;
                 };
                 let start = self.sent.get(attempt).cloned().unwrap_or_default();
-                let seed = self.runs.get(&id).map_or(0, |run| run.seed);
+                let run = self.runs.get(&id);
+                let (seed, uniform) = run.map_or((0, false), |run| (run.seed, run.uniform));
+                let bring = |&shard: &u32| {
+                    let weight = if uniform { 1 } else { rows_of(shard) };
+                    (weight, update(seed, round, shard, &start))
+                };
                 self.parcels
-                    .insert(*attempt, update(seed, round, shard, &start));
-                if let Answer::Update { rows, loss } = answer
-                    && (!loss.is_finite() || *rows > rows_of(shard))
+                    .insert(*attempt, shards.iter().map(bring).collect());
+                if shards.len() > 1 {
+                    self.meet("many shards in one task");
+                }
+                let wrong = |(trained, shard): (&Trained, &u32)| {
+                    !trained.loss.is_finite() || trained.rows > rows_of(*shard)
+                };
+                if let Answer::Update(trained) = answer
+                    && trained.iter().zip(shards.iter()).any(wrong)
                 {
                     self.meet("invalid update");
                 }
@@ -549,24 +564,25 @@ impl World {
         }
         let invalid = self.stream.chance(self.weather.invalid);
         let answer = match work {
-            Work::Train { shard, .. } => match (invalid, self.stream.below(3)) {
-                (true, 0) => Answer::Update {
-                    rows: rows_of(shard) + 1,
-                    loss: 1.0,
-                },
-                (true, 1) => Answer::Update {
+            Work::Train { shards, .. } => {
+                let honest = |&shard: &u32| Trained {
                     rows: rows_of(shard),
-                    loss: f64::NAN,
-                },
-                (true, _) => {
-                    let failure = Failure::new(FailureKind::Invalid, "not acceptable: NaN");
-                    return self.answer(at, Event::Failed(attempt, failure));
+                    loss: 1.0,
+                };
+                let mut trained: Vec<Trained> = shards.iter().map(honest).collect();
+                let spoilt = self.stream.below(shards.len() as u64) as usize;
+                match (invalid, self.stream.below(4)) {
+                    (true, 0) => trained[spoilt].rows += 1,
+                    (true, 1) => trained[spoilt].loss = f64::NAN,
+                    (true, 2) => drop(trained.pop()),
+                    (true, _) => {
+                        let failure = Failure::new(FailureKind::Invalid, "not acceptable: NaN");
+                        return self.answer(at, Event::Failed(attempt, failure));
+                    }
+                    (false, _) => {}
                 }
-                (false, _) => Answer::Update {
-                    rows: rows_of(shard),
-                    loss: 1.0,
-                },
-            },
+                Answer::Update(trained)
+            }
             Work::Evaluate { .. } => {
                 self.meet("evaluated by nodes");
                 Answer::Metrics(Metrics {
@@ -595,7 +611,7 @@ impl World {
                 if self.out.values().any(|(r, w)| *r == run && *w == work) {
                     self.speculative.insert(attempt);
                 }
-                self.out.insert(attempt, (run.clone(), work));
+                self.out.insert(attempt, (run.clone(), work.clone()));
                 if let Some(sim) = self.runs.get(&run) {
                     if sim.private {
                         *self.met.entry("private shard").or_default() += 1;
@@ -669,11 +685,9 @@ impl World {
         let parcel = self.parcels.remove(&attempt);
         let sum = self.runs.get_mut(run).and_then(|sim| sim.sum.as_mut());
         match (parcel, sum) {
-            (Some(update), Some((open, _, sum))) if *open == round => {
-                let update = bytes(&update);
-                match sum.scale().check(&update) {
-                    Ok(()) => sum.fold(&update, weight),
-                    Err(error) => self.violations.push(error.to_string()),
+            (Some(brought), Some((open, limit, sum))) if *open == round => {
+                if let Err(error) = add(sum, *limit, &brought, weight) {
+                    self.violations.push(error.to_string());
                 }
             }
             _ => self

@@ -156,8 +156,8 @@ pub struct RunOptions {
     /// Stop an epoch loop when the summed loss changes by no more than this
     #[arg(long, value_name = "X")]
     pub plateau: Option<f64>,
-    /// Number of shards [default: 10, or what the data bring]
-    #[arg(long, value_name = "N")]
+    /// Number of shards, which stand for participants [default: 10, or what the data bring]
+    #[arg(long, visible_alias = "participants", value_name = "N")]
     pub shards: Option<i32>,
     /// How rows become shards (see below) [default: iid]
     #[arg(long, value_name = "SPEC", value_parser = partition)]

@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::link::LaneState;
+use super::link::{Abilities, LaneState};
 use super::shell::Shell;
+use super::training;
 use crate::app::dial::{self, CallFailed, Dialled, Node};
 use crate::app::transfer;
 use crate::clock;
 use crate::cluster::{AttemptId, Failure, FailureKind};
 use crate::fed::{Answer, Event};
 use crate::net::{Address, NetErrorKind};
-use crate::wire::convert::{Initial, Invalid, UpdateBounds, foreign};
+use crate::wire::convert::{Initial, Invalid, RAW, UpdateBounds, foreign};
 use crate::wire::stubs::compute_node::{
-    EvaluateRequest, InitialiseReply, InitialiseRequest, TrainReply, TrainRequest,
+    EvaluateRequest, InitialiseReply, InitialiseRequest, TrainRequest,
 };
 use crate::wire::stubs::types::{Fault, FaultCode, Payload};
 
@@ -46,6 +47,8 @@ pub(super) struct Job {
 pub(super) enum Parcel {
     /// The bytes of an update, checked.
     Update(Bytes),
+    /// The bytes of a sum of updates, checked.
+    Sum(Bytes),
     /// First parameters of a model, with their layout.
     Initial(Initial),
 }
@@ -86,7 +89,7 @@ impl Reporter {
 }
 
 /// Why an attempt brought nothing.
-enum Trouble {
+pub(super) enum Trouble {
     Call(CallFailed),
     Answer(Invalid),
 }
@@ -106,13 +109,17 @@ impl From<Invalid> for Trouble {
 /// A lane's connection: opened when needed, kept, opened anew after a failure.
 pub(super) struct Connected {
     address: Address,
+    abilities: Arc<Abilities>,
     open: Option<Dialled<Node>>,
 }
 
 impl Connected {
-    pub(super) fn new(address: Address) -> Connected {
-        let open = None;
-        Connected { address, open }
+    pub(super) fn new(address: Address, abilities: Arc<Abilities>) -> Connected {
+        Connected {
+            address,
+            abilities,
+            open: None,
+        }
     }
 
     /// Carries an attempt to the node and says what came of it.
@@ -156,7 +163,7 @@ impl Connected {
         let mut lane = state.lock().unwrap_or_else(PoisonError::into_inner);
         lane.control = Some(node.control.clone());
         drop(lane);
-        let result = ask(&mut node, job, reporter, deadline);
+        let result = ask(&mut node, job, &self.abilities, reporter, deadline);
         if node.is_usable() {
             self.open = Some(node);
         }
@@ -167,6 +174,7 @@ impl Connected {
 fn ask(
     node: &mut Dialled<Node>,
     job: &Job,
+    abilities: &Abilities,
     reporter: &Reporter,
     deadline: Instant,
 ) -> Result<Answer, Trouble> {
@@ -177,13 +185,10 @@ fn ask(
     }
     match &job.request {
         Request::Train(request, bounds) => {
-            let reply: TrainReply = node.call("train", deadline, |node| node.train(request))?;
-            let (rows, loss) = foreign::training(&reply)?;
-            let length = bounds.accept(&reply.update)?;
-            let update = bytes_of(node, &reply.update, length, deadline)?;
-            bounds.check(&update)?;
-            reporter.keep(job.attempt, Parcel::Update(update));
-            Ok(Answer::Update { rows, loss })
+            let folds = abilities.folds();
+            let (trained, parcel) = training::train(node, request, bounds, folds, deadline)?;
+            reporter.keep(job.attempt, parcel);
+            Ok(Answer::Update(trained))
         }
         Request::Evaluate(request) => {
             let reply = node.call("evaluate", deadline, |node| node.evaluate(request))?;
@@ -193,7 +198,7 @@ fn ask(
             let reply: InitialiseReply =
                 node.call("initialise", deadline, |node| node.initialise(request))?;
             let layout = foreign::layout(&reply.layout)?;
-            let length = foreign::payload_length(&reply.parameters, layout.byte_length())?;
+            let length = foreign::payload_length(&reply.parameters, RAW, layout.byte_length())?;
             let bytes = bytes_of(node, &reply.parameters, length, deadline)?;
             let initial = Initial::new(layout, &bytes)?;
             reporter.keep(job.attempt, Parcel::Initial(initial));
@@ -203,7 +208,7 @@ fn ask(
 }
 
 /// The bytes of a payload: those in the message, or a blob fetched from the node.
-fn bytes_of(
+pub(super) fn bytes_of(
     node: &mut Dialled<Node>,
     payload: &Payload,
     length: usize,

@@ -3,6 +3,7 @@
 //! Heartbeats have their own connection and thread, so they never queue behind training. A lane is a
 //! thread with a connection that carries one attempt at a time; lanes are started when needed and kept.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -13,6 +14,8 @@ use super::hosts::Hosts;
 use super::pulse::{self, Question};
 use crate::cluster::AttemptId;
 use crate::net::{Address, Control};
+use crate::wire::convert::FOLDS;
+use crate::wire::stubs::compute_node::HelloReply;
 
 /// Stacks of the threads here are small: there may be thousands.
 const STACK: usize = 256 << 10;
@@ -22,6 +25,26 @@ const STACK: usize = 256 << 10;
 pub(super) struct LaneState {
     pub(super) attempt: Option<AttemptId>,
     pub(super) control: Option<Control>,
+}
+
+/// What a node can do beyond the necessary, as far as requests depend on it.
+#[derive(Debug, Default)]
+pub(super) struct Abilities {
+    folds: AtomicBool,
+}
+
+impl Abilities {
+    /// Notes what the node says of itself.
+    pub(super) fn note(&self, hello: &HelloReply) {
+        let named = hello.hello.abilities.as_ref();
+        let folds = named.is_some_and(|abilities| abilities.contains(FOLDS));
+        self.folds.store(folds, Ordering::Relaxed);
+    }
+
+    /// Whether it trains several shards in one task.
+    pub(super) fn folds(&self) -> bool {
+        self.folds.load(Ordering::Relaxed)
+    }
 }
 
 struct Lane {
@@ -44,6 +67,7 @@ impl Lane {
 /// All connections to one node. Dropping it ends its threads.
 pub(super) struct Link {
     address: Address,
+    abilities: Arc<Abilities>,
     reporter: Reporter,
     questions: Sender<Question>,
     lanes: Vec<Lane>,
@@ -58,16 +82,18 @@ impl Link {
         alive: Sender<()>,
     ) -> std::io::Result<Link> {
         let (questions, asked) = unbounded();
-        let (to, told) = (address.clone(), reporter.clone());
+        let abilities = Arc::<Abilities>::default();
+        let (to, told, noted) = (address.clone(), reporter.clone(), abilities.clone());
         thread::Builder::new()
             .name(format!("pulse {address}"))
             .stack_size(STACK)
             .spawn(move || {
-                pulse::run(&to, &asked, &told, &hosts);
+                pulse::run(&to, &asked, &told, &hosts, &noted);
                 drop(alive);
             })?;
         Ok(Link {
             address,
+            abilities,
             reporter,
             questions,
             lanes: Vec::new(),
@@ -114,7 +140,7 @@ impl Link {
             control: None,
         }));
         let (shared, reporter) = (state.clone(), self.reporter.clone());
-        let mut connected = Connected::new(self.address.clone());
+        let mut connected = Connected::new(self.address.clone(), self.abilities.clone());
         thread::Builder::new()
             .name(format!("lane {}", self.address))
             .stack_size(STACK)

@@ -1,11 +1,13 @@
 //! What the coordinator holds of a run: data to evaluate on, the model, its parameters, the round's sum.
 
 use std::sync::Arc;
+use std::thread;
 
 use bytes::Bytes;
 
+use super::call::Parcel;
 use crate::app::transfer;
-use crate::fed::aggregate::{ExactSum, Scale};
+use crate::fed::aggregate::{Addend, ExactSum, Scale};
 use crate::fed::{Evaluation, Plan, Prepared, Shard};
 use crate::ml::data::{Dataset, Request, Root, Source, encode};
 use crate::ml::layout::Layout;
@@ -62,6 +64,8 @@ pub(super) struct Materials {
     /// Those after the round before, until the next round begins: a step that was not reported is undone.
     previous: Option<Current>,
     sum: Option<(u32, ExactSum)>,
+    /// Large models are summed by so many threads.
+    threads: usize,
     pub(super) metrics: Option<Metrics>,
 }
 
@@ -100,6 +104,7 @@ impl Materials {
             current: kept.current,
             previous: kept.previous,
             sum: None,
+            threads: thread::available_parallelism().map_or(1, usize::from),
             metrics: None,
         };
         if materials.current.is_none() {
@@ -170,16 +175,23 @@ impl Materials {
     /// What an acceptable update of the open round looks like.
     pub(super) fn bounds(&self) -> Option<UpdateBounds> {
         let (_, sum) = self.sum.as_ref()?;
-        let length = self.layout()?.byte_length();
-        Some(UpdateBounds::new(*sum.scale(), length))
+        let strategy = self.plan.strategy;
+        Some(UpdateBounds::new(*sum.scale(), self.layout()?, strategy))
     }
 
-    /// Adds a checked update to the round's sum.
-    pub(super) fn fold(&mut self, round: u32, update: &[u8], weight: u64) {
-        if let Some((open, sum)) = &mut self.sum
-            && *open == round
-        {
-            sum.fold(update, weight);
+    /// Adds what an attempt brought, which was checked, to the round's sum.
+    pub(super) fn fold(&mut self, round: u32, parcel: &Parcel, weight: u64) {
+        let Some((_, sum)) = self.sum.as_mut().filter(|(open, _)| *open == round) else {
+            return;
+        };
+        let addend = match parcel {
+            Parcel::Update(update) => Addend::update(update, weight),
+            Parcel::Sum(part) => Addend::partial(part, weight),
+            Parcel::Initial(_) => return,
+        };
+        if let Err(error) = sum.fold_all(&[addend], self.threads) {
+            log::error!("an update that was checked cannot be added: {error}");
+            self.sum = None;
         }
     }
 

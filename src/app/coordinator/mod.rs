@@ -14,6 +14,7 @@ mod nodes_list;
 mod pulse;
 mod service;
 mod shell;
+mod training;
 mod workshop;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ use crossbeam_channel::Receiver;
 
 use super::call::{Reporter, failure, is_stale};
 use super::hosts::Hosts;
+use super::link::Abilities;
 use crate::app::dial::{self, CallFailed, Dialled, Node};
 use crate::clock;
 use crate::cluster::{AttemptId, BeatId, Failure, FailureKind, Greeting, NodeId, Pulse};
@@ -13,9 +14,7 @@ use crate::fed::Event;
 use crate::net::Address;
 use crate::wire::convert::{self, foreign};
 use crate::wire::rpc::CallError;
-use crate::wire::stubs::compute_node::{
-    CancelRequest, HeartbeatRequest, HelloRequest, HostedShard,
-};
+use crate::wire::stubs::compute_node::{CancelRequest, HeartbeatRequest, HelloReply, HelloRequest};
 
 /// What is asked by this connection.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +36,7 @@ pub(super) fn run(
     questions: &Receiver<Question>,
     reporter: &Reporter,
     hosts: &Hosts,
+    abilities: &Abilities,
 ) {
     let mut line = Line {
         address,
@@ -45,7 +45,10 @@ pub(super) fn run(
     while let Ok(question) = questions.recv() {
         match question {
             Question::Greet(node, beat, timeout) => {
-                let answer = line.greet(timeout, |hosted| hosts.note(node, hosted));
+                let answer = line.greet(timeout, |hello| {
+                    hosts.note(node, hello.hosted.as_deref().unwrap_or_default());
+                    abilities.note(hello);
+                });
                 reporter.report(Event::Greeted(node, beat, answer));
             }
             Question::Beat(node, beat, timeout) => {
@@ -67,7 +70,7 @@ impl Line<'_> {
     fn greet(
         &mut self,
         timeout: Duration,
-        note: impl FnOnce(&[HostedShard]),
+        note: impl FnOnce(&HelloReply),
     ) -> Result<Greeting, Failure> {
         let request = HelloRequest {
             hello: convert::hello(),
@@ -75,7 +78,7 @@ impl Line<'_> {
         let reply = self
             .call("hello", timeout, |node| node.hello(&request))
             .map_err(|failed| failure(&failed))?;
-        note(reply.hosted.as_deref().unwrap_or_default());
+        note(&reply);
         foreign::greeting(&reply)
             .map_err(|invalid| Failure::new(FailureKind::Reported, invalid.to_string()))
     }

@@ -220,10 +220,7 @@ impl CoordinatorHandler for Visit {
             run: run.0,
             round: convert::small(file.round),
             model: file.model,
-            file: types::Payload {
-                codec: "safetensors".to_owned(),
-                ..convert::payload(&file.bytes, &digest)
-            },
+            file: convert::payload("safetensors", &file.bytes, &digest),
         })
     }
 

@@ -16,7 +16,7 @@ use crate::app::transfer;
 use crate::cluster::AttemptId;
 use crate::fed::{Command, Event, Plan, RunId, Work};
 use crate::ml::data::Root;
-use crate::wire::convert::{self, Initial, plan};
+use crate::wire::convert::{self, Initial, RAW, plan};
 use crate::wire::stubs::compute_node::{EvaluateRequest, InitialiseRequest, TrainRequest};
 use crate::wire::stubs::types::INLINE_LIMIT;
 
@@ -144,40 +144,41 @@ impl Workshop {
     ) -> Option<Job> {
         let shared = lock(&self.runs).get(run).cloned()?;
         let materials = lock(&shared);
-        let (request, shard) = match work {
-            Work::Train { round, shard } => {
-                let request =
-                    train_request(&materials, run, attempt, round, shard, may_refuse, limit)?;
-                (Request::Train(request, materials.bounds()?), Some(shard))
+        let (request, blobs) = match work {
+            Work::Train { round, shards } => {
+                let request = TrainRequest {
+                    may_refuse: Some(may_refuse),
+                    ..train_request(&materials, run, attempt, round, &shards, limit)?
+                };
+                let blobs = blobs(&materials, &shards);
+                (Request::Train(request, materials.bounds()?), blobs)
             }
             Work::Evaluate { round, shard } => {
                 let request = evaluate_request(&materials, run, attempt, round, shard, limit)?;
-                (Request::Evaluate(request), Some(shard))
+                (Request::Evaluate(request), blobs(&materials, &[shard]))
             }
-            Work::Initialise => (
-                Request::Initialise(InitialiseRequest {
+            Work::Initialise => {
+                let request = InitialiseRequest {
                     model: materials.model_spec.clone(),
                     seed: materials.plan.seed.0.cast_signed(),
-                }),
-                None,
-            ),
+                };
+                (Request::Initialise(request), Vec::new())
+            }
         };
         Some(Job {
             attempt,
             request,
-            blobs: blobs(&materials, shard),
+            blobs,
             limit,
         })
     }
 }
 
-/// Blobs an attempt may need: its shard if that is shipped, the parameters if they are long.
-fn blobs(materials: &Materials, shard: Option<u32>) -> Vec<(Bytes, Bytes)> {
-    let mut blobs = Vec::new();
-    if let Some(shipped) = shard.and_then(|shard| materials.rows.shipped.get(shard as usize)) {
-        blobs.push(shipped.clone());
-    }
-    if let (Some(_), Some(current)) = (shard, &materials.current)
+/// Blobs an attempt may need: its shards if they are shipped, the parameters if they are long.
+fn blobs(materials: &Materials, shards: &[u32]) -> Vec<(Bytes, Bytes)> {
+    let shipped = |&shard: &u32| materials.rows.shipped.get(shard as usize).cloned();
+    let mut blobs: Vec<(Bytes, Bytes)> = shards.iter().filter_map(shipped).collect();
+    if let Some(current) = &materials.current
         && current.bytes.len() > usize::try_from(INLINE_LIMIT).unwrap_or(0)
     {
         blobs.push((current.digest.clone(), current.bytes.clone()));
@@ -190,8 +191,7 @@ fn train_request(
     run: &RunId,
     attempt: AttemptId,
     round: u32,
-    shard: u32,
-    may_refuse: bool,
+    shards: &[u32],
     limit: Duration,
 ) -> Option<TrainRequest> {
     let current = materials.current.as_ref()?;
@@ -202,14 +202,21 @@ fn train_request(
         attempt: convert::attempt_id(attempt),
         model: materials.model_spec.clone(),
         layout: convert::tensors(current.parameters.layout()),
-        parameters: convert::payload(&current.bytes, &current.digest),
+        parameters: convert::payload(RAW, &current.bytes, &current.digest),
         data: plan::data_ref(&run_plan.data, run_plan.seed),
-        shards: vec![materials.shard_ref(shard)],
+        shards: shards
+            .iter()
+            .map(|&shard| materials.shard_ref(shard))
+            .collect(),
         training: plan::training(&run_plan.training),
         seed: run_plan.seed.0.cast_signed(),
         budget_ms: Some(convert::count(limit.as_millis())),
-        may_refuse: Some(may_refuse),
+        may_refuse: None,
         largest_update: Some(run_plan.largest_update),
+        fold: match shards {
+            [_] => None,
+            _ => Some(materials.bounds()?.fold()),
+        },
     })
 }
 
@@ -229,7 +236,7 @@ fn evaluate_request(
         attempt: convert::attempt_id(attempt),
         model: materials.model_spec.clone(),
         layout: convert::tensors(current.parameters.layout()),
-        parameters: convert::payload(&current.bytes, &current.digest),
+        parameters: convert::payload(RAW, &current.bytes, &current.digest),
         data: plan::data_ref(&run_plan.data, run_plan.seed),
         shards: vec![materials.shard_ref(shard)],
         seed: run_plan.seed.0.cast_signed(),
@@ -262,8 +269,8 @@ fn do_now(shared: &Shared, command: Command, reporter: &Reporter) -> Option<Even
             weight,
             ..
         } => {
-            if let Some(Parcel::Update(update)) = reporter.take(attempt) {
-                materials.fold(round, &update, weight);
+            if let Some(parcel) = reporter.take(attempt) {
+                materials.fold(round, &parcel, weight);
             }
             None
         }

@@ -8,6 +8,7 @@ mod load;
 mod membership;
 mod service;
 mod shards;
+mod training;
 mod utilisation;
 
 use std::hash::{BuildHasher, RandomState};

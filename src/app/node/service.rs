@@ -8,17 +8,18 @@ use thrift::protocol::TBinaryOutputProtocol;
 use thrift::server::TProcessor;
 
 use super::blobs::Blobs;
-use super::desk::{Asked, Attempt, Desk, Interrupted};
+use super::desk::{Attempt, Desk, Interrupted};
 use super::load::Gate;
 use super::shards::Shards;
 use crate::app::transfer;
 use crate::clock;
-use crate::ml::data::Dataset;
+use crate::ml::data::{Dataset, Source};
+use crate::ml::metrics::Metrics;
 use crate::ml::model::{Model, ModelError};
-use crate::ml::parameters::{Parameters, Values};
+use crate::ml::parameters::Parameters;
 use crate::net::{Peer, ReplyWriter, RequestReader, Service};
-use crate::seed::{Purpose, Seed};
-use crate::wire::convert::{self, count, fault, report, small};
+use crate::seed::Seed;
+use crate::wire::convert::{self, fault, report, small};
 use crate::wire::protocol::{BinaryInput, Limits};
 use crate::wire::request::{self, Place, invalid};
 use crate::wire::stubs::compute_node::{
@@ -32,7 +33,7 @@ use crate::wire::stubs::types::{
 };
 
 /// What a node can do beyond the necessary.
-const ABILITIES: [&str; 4] = ["evaluate", "initialise", "cancel", "blobs"];
+const ABILITIES: [&str; 5] = ["evaluate", "initialise", "cancel", "blobs", convert::FOLDS];
 
 /// A node, as its connections share it.
 pub(super) struct Worker {
@@ -81,71 +82,31 @@ impl ComputeNodeHandler for Worker {
     }
 
     fn train(&self, request: TrainRequest) -> Result<TrainReply, Fault> {
-        let model = request::model(&request.model)?;
-        let length = request::parameters(&*model, &request.layout, &request.parameters)?;
-        let how = request::training(&request.training)?;
-        let (index, shard) = request::shard(&request.shards)?;
-        let bytes = self.bytes_of(&request.parameters, length)?;
-        let attempt = self
-            .desk
-            .begin(request.attempt, deadline(request.budget_ms));
-        let asked = attempt.ask(request::key(&request, &bytes));
-        let duty = match asked.map_err(interrupted)? {
-            Asked::Known(answer) => {
-                let (reply, update) = *answer;
-                self.payload(update);
-                return Ok(reply);
-            }
-            Asked::New(duty) => duty,
-        };
-        self.admit(request.may_refuse.unwrap_or(false))?;
-        let _slot = attempt.slot().map_err(interrupted)?;
-        if let Some(delay) = self.gate.delay() {
-            let pause = attempt.pause(clock::now() + delay);
-            pause.map_err(interrupted)?;
-        }
-        let seed = Seed(request.seed.cast_unsigned());
-        let (rows, _) = self.rows(&request.data, seed, index, shard)?;
-        let rows = fitting(&*model, rows)?;
-        let start = Parameters::from_bytes(Arc::clone(model.layout()), &bytes)
-            .map_err(|error| invalid("parameters", error, ""))?;
-        let round = u32::try_from(request.round).unwrap_or(0);
-        let stream = seed.stream(Purpose::Shuffle, round, index as u64);
-        let begun = clock::now();
-        let stop = || attempt.interruption().is_some();
-        let trained = model
-            .train(&start, &rows, &how, stream, &stop)
-            .map_err(|error| untrained(&attempt, &error))?;
-        let update = trained.update.to_bytes();
-        within(&trained.update, request.largest_update)?;
-        let reply = TrainReply {
-            update: self.payload(update.clone()),
-            rows: count(trained.rows),
-            loss: trained.loss,
-            epochs: Some(small(trained.epochs)),
-            seconds: Some((clock::now() - begun).as_secs_f64()),
-        };
-        duty.fulfil(&reply, update);
-        Ok(reply)
+        self.train_shards(&request)
     }
 
     fn evaluate(&self, request: EvaluateRequest) -> Result<EvaluateReply, Fault> {
         let model = request::model(&request.model)?;
         let length = request::parameters(&*model, &request.layout, &request.parameters)?;
-        let (index, shard) = request::shard(&request.shards)?;
+        let shards = request::shards(&request.shards)?;
         let bytes = self.bytes_of(&request.parameters, length)?;
         let attempt = self
             .desk
             .begin(request.attempt, deadline(request.budget_ms));
         let _slot = attempt.slot().map_err(interrupted)?;
-        let seed = Seed(request.seed.cast_unsigned());
-        let (rows, held_out) = self.rows(&request.data, seed, index, shard)?;
-        let rows = fitting(&*model, held_out.map_or(rows, Arc::new))?;
         let parameters = Parameters::from_bytes(Arc::clone(model.layout()), &bytes)
             .map_err(|error| invalid("parameters", error, ""))?;
-        let metrics = model
-            .evaluate(&parameters, &rows)
-            .map_err(|error| untrained(&attempt, &error))?;
+        let place = self.place(&request.data, Seed(request.seed.cast_unsigned()))?;
+        let mut merged: Option<Metrics> = None;
+        for (index, shard) in shards {
+            let (rows, held_out) = self.rows(&place, index, shard)?;
+            let rows = fitting(&*model, held_out.map_or(rows, Arc::new))?;
+            let found = model
+                .evaluate(&parameters, &rows)
+                .map_err(|error| untrained(&attempt, &error))?;
+            merged = Some(merged.map_or(found, |sum| sum.merge(&found)));
+        }
+        let metrics = merged.ok_or_else(|| invalid("shards", "there are none", ""))?;
         Ok(EvaluateReply {
             metrics: report::metrics(&metrics),
         })
@@ -156,7 +117,7 @@ impl ComputeNodeHandler for Worker {
         let parameters = model.initial(Seed(request.seed.cast_unsigned()));
         Ok(InitialiseReply {
             layout: convert::tensors(model.layout()),
-            parameters: self.payload(parameters.to_bytes()),
+            parameters: self.payload(convert::RAW, parameters.to_bytes()),
         })
     }
 
@@ -190,7 +151,7 @@ impl Worker {
     }
 
     /// Declines what a leaving node does not take, and what its load makes it refuse.
-    fn admit(&self, may_refuse: bool) -> Result<(), Fault> {
+    pub(super) fn admit(&self, may_refuse: bool) -> Result<(), Fault> {
         if self.desk.is_leaving() {
             return Err(Fault {
                 retryable: Some(true),
@@ -213,7 +174,7 @@ impl Worker {
     }
 
     /// The bytes of a payload: in the message, or a blob that must be here.
-    fn bytes_of(&self, payload: &Payload, length: usize) -> Result<Bytes, Fault> {
+    pub(super) fn bytes_of(&self, payload: &Payload, length: usize) -> Result<Bytes, Fault> {
         if let Some(bytes) = &payload.inline_data {
             return Ok(bytes.clone());
         }
@@ -227,28 +188,42 @@ impl Worker {
     }
 
     /// Bytes for the coordinator; when they are many, kept as a blob to be fetched.
-    fn payload(&self, bytes: Bytes) -> Payload {
+    pub(super) fn payload(&self, codec: &str, bytes: Bytes) -> Payload {
         if bytes.len() <= usize::try_from(INLINE_LIMIT).unwrap_or(0) {
-            return convert::payload(&bytes, &Bytes::new());
+            return convert::payload(codec, &bytes, &Bytes::new());
         }
         let digest = transfer::digest(&bytes);
         let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
         blobs.keep(digest.clone(), bytes.clone());
-        convert::payload(&bytes, &digest)
+        convert::payload(codec, &bytes, &digest)
+    }
+
+    /// Where the rows of a request are, opened if they are to be opened.
+    pub(super) fn place(&self, data: &DataRef, seed: Seed) -> Result<Opened, Fault> {
+        Ok(match request::place(data, seed)? {
+            Place::Open(request) => Opened::Source(self.shards.open(&request)?),
+            Place::Private { held_out } => Opened::Private { held_out, seed },
+            Place::Shipped => Opened::Shipped,
+        })
     }
 
     /// The rows of a shard, and those of it that are held out here.
-    fn rows(
+    pub(super) fn rows(
         &self,
-        data: &DataRef,
-        seed: Seed,
+        place: &Opened,
         index: usize,
         shard: &ShardRef,
     ) -> Result<(Arc<Dataset>, Option<Dataset>), Fault> {
-        match request::place(data, seed)? {
-            Place::Open(request) => Ok((self.shards.open(&request, index)?, None)),
-            Place::Private { held_out } => self.shards.private(&shard.name, held_out, seed),
-            Place::Shipped => {
+        match place {
+            Opened::Source(source) => {
+                let rows = source.shard(index);
+                let rows = rows.map_err(|error| invalid("shards.index", error, ""))?;
+                Ok((rows, None))
+            }
+            Opened::Private { held_out, seed } => {
+                self.shards.private(&shard.name, *held_out, *seed)
+            }
+            Opened::Shipped => {
                 let name = shard.digest.as_ref().ok_or_else(missing_blob)?;
                 let bytes = self.blob(name).ok_or_else(missing_blob)?;
                 Ok((self.shards.shipped(name, &bytes)?, None))
@@ -257,8 +232,23 @@ impl Worker {
     }
 }
 
+/// Where the rows of a request are.
+pub(super) enum Opened {
+    /// Here, by the same request as everywhere.
+    Source(Arc<Source>),
+    /// Among the rows this node was started with.
+    Private {
+        /// Share of them held out.
+        held_out: f64,
+        /// Which ones are held out depends on it.
+        seed: Seed,
+    },
+    /// In blobs that the coordinator sent.
+    Shipped,
+}
+
 /// Rows for a model that knows more classes than occur here.
-fn fitting(model: &dyn Model, rows: Arc<Dataset>) -> Result<Arc<Dataset>, Fault> {
+pub(super) fn fitting(model: &dyn Model, rows: Arc<Dataset>) -> Result<Arc<Dataset>, Fault> {
     if rows.width() != model.features() || rows.classes() > model.classes() {
         let message = format!(
             "the model takes {} features and {} classes, the data have {} and {}",
@@ -279,27 +269,10 @@ fn fitting(model: &dyn Model, rows: Arc<Dataset>) -> Result<Arc<Dataset>, Fault>
 /// Nothing is waited for without an end: a request without a budget, or with one beyond reason, has this.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-fn deadline(budget_ms: Option<i64>) -> Option<Instant> {
+pub(super) fn deadline(budget_ms: Option<i64>) -> Option<Instant> {
     let given = budget_ms.map(|budget| u64::try_from(budget).unwrap_or(0));
     let budget = given.map_or(LONGEST, Duration::from_millis);
     Some(clock::now() + budget.min(LONGEST))
-}
-
-/// Whether an update is one that the coordinator will accept.
-fn within(update: &Parameters, largest: Option<f64>) -> Result<(), Fault> {
-    let largest = largest.unwrap_or(f64::INFINITY);
-    let found = match update.values() {
-        Values::F32(values) => values.iter().fold(0f64, |m, v| m.max(f64::from(v.abs()))),
-        Values::F64(values) => values.iter().fold(0f64, |m, v| m.max(v.abs())),
-    };
-    if found <= largest {
-        return Ok(());
-    }
-    let message = format!("the update reaches {found}; allowed is {largest} either way");
-    Err(Fault {
-        hint: Some("a smaller learning rate may help".to_owned()),
-        ..fault(FaultCode::FAILED, message)
-    })
 }
 
 fn missing_blob() -> Fault {
@@ -313,7 +286,7 @@ fn missing_blob() -> Fault {
     }
 }
 
-fn interrupted(why: Interrupted) -> Fault {
+pub(super) fn interrupted(why: Interrupted) -> Fault {
     let (code, message) = match why {
         Interrupted::Cancelled => (FaultCode::CANCELLED, "the attempt was called off"),
         Interrupted::Deadline => (FaultCode::DEADLINE, "the attempt's time is over"),
@@ -328,7 +301,7 @@ fn interrupted(why: Interrupted) -> Fault {
     }
 }
 
-fn untrained(attempt: &Attempt<'_>, error: &ModelError) -> Fault {
+pub(super) fn untrained(attempt: &Attempt<'_>, error: &ModelError) -> Fault {
     match (error, attempt.interruption()) {
         (ModelError::Cancelled, Some(why)) => interrupted(why),
         (ModelError::Cancelled, None) => interrupted(Interrupted::Cancelled),

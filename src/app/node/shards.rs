@@ -69,8 +69,8 @@ impl Shards {
         self.private.iter().map(describe).collect()
     }
 
-    /// A shard of data that every program can open.
-    pub(super) fn open(&self, request: &Request, shard: usize) -> Result<Arc<Dataset>, Fault> {
+    /// Data that every program can open.
+    pub(super) fn open(&self, request: &Request) -> Result<Arc<Source>, Fault> {
         self.keep_private(&request.spec)?;
         let stamp = self.stamp(&request.spec);
         let opened = self.slot(request, stamp);
@@ -79,12 +79,9 @@ impl Shards {
                 .map(Arc::new)
                 .map_err(|error| error.to_string())
         });
-        let source = source
-            .as_ref()
-            .map_err(|error| invalid("data.spec", error, "is the node's --data-root right?"))?;
         source
-            .shard(shard)
-            .map_err(|error| invalid("shards.index", error, ""))
+            .clone()
+            .map_err(|error| invalid("data.spec", error, "is the node's --data-root right?"))
     }
 
     /// A private shard by its name, parted into rows to train on and rows held out.

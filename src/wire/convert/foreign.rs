@@ -1,7 +1,8 @@
 //! What nodes say, checked.
 
-use super::{Invalid, RAW, check_hello};
+use super::{Invalid, check_hello};
 use crate::cluster::{Greeting, Pulse};
+use crate::fed::Trained;
 use crate::ml::layout::{DType, Layout, Tensor};
 use crate::ml::metrics::Metrics;
 use crate::wire::stubs::compute_node::{HeartbeatReply, HelloReply, TrainReply};
@@ -48,13 +49,23 @@ pub fn pulse(reply: &HeartbeatReply) -> Pulse {
     }
 }
 
-/// Rows and loss of a training. Whether they fit the shard is for the core to say.
+/// How each of so many shards was trained. Whether that fits the shards is for the core to say.
 ///
 /// # Errors
-/// When the rows are negative.
-pub fn training(reply: &TrainReply) -> Result<(u64, f64), Invalid> {
-    let rows = rows(reply.rows)?;
-    Ok((rows, reply.loss))
+/// When rows are negative, or it tells of another number of shards.
+pub fn trained(reply: &TrainReply, shards: usize) -> Result<Vec<Trained>, Invalid> {
+    let trained = |claimed, loss| rows(claimed).map(|rows| Trained { rows, loss });
+    if shards == 1 {
+        return Ok(vec![trained(reply.rows, reply.loss)?]);
+    }
+    let told = reply.shards.as_deref().unwrap_or_default();
+    if told.len() != shards {
+        let told = told.len();
+        return Err(Invalid(format!(
+            "it tells of {told} shards; asked were {shards}"
+        )));
+    }
+    told.iter().map(|one| trained(one.rows, one.loss)).collect()
 }
 
 /// Metrics of an evaluation.
@@ -118,14 +129,16 @@ fn tensor(tensor: &types::Tensor) -> Result<Tensor, Invalid> {
     Ok(Tensor::new(tensor.name.clone(), shape?))
 }
 
-/// The length of a payload that must have exactly `expected` bytes. Nothing longer is ever read.
+/// The length of a payload that must have this codec and exactly `expected` bytes. Nothing longer is ever read.
 ///
 /// # Errors
 /// When codec or length are others, or the bytes are neither here nor named.
-pub fn payload_length(payload: &Payload, expected: usize) -> Result<usize, Invalid> {
-    if payload.codec != RAW {
-        let codec = &payload.codec;
-        return Err(Invalid(format!("codec `{codec}` is not one of: {RAW}")));
+pub fn payload_length(payload: &Payload, codec: &str, expected: usize) -> Result<usize, Invalid> {
+    if payload.codec != codec {
+        let found = &payload.codec;
+        return Err(Invalid(format!(
+            "a payload has the codec `{found}`; it must be `{codec}`"
+        )));
     }
     let announced = usize::try_from(payload.length).unwrap_or(usize::MAX);
     let there = match (&payload.inline_data, &payload.digest) {

@@ -15,8 +15,12 @@ use super::stubs::types::{
 use crate::cluster::AttemptId;
 use crate::ml::layout::{DType, Layout};
 
-/// The one codec so far: values as they are.
+/// Values as they are.
 pub const RAW: &str = "raw";
+/// An exact sum of updates, as integers.
+pub const EXACT: &str = "exact";
+/// The ability to train several shards in one task, and to answer with their exact sum.
+pub const FOLDS: &str = "fold";
 
 /// An answer that cannot be accepted, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,10 +92,10 @@ pub fn tensors(layout: &Layout) -> Vec<types::Tensor> {
 }
 
 /// Bytes as a payload: within the message when they are few, else as a blob of this digest.
-pub fn payload(bytes: &bytes::Bytes, digest: &bytes::Bytes) -> Payload {
+pub fn payload(codec: &str, bytes: &bytes::Bytes, digest: &bytes::Bytes) -> Payload {
     let inline = bytes.len() <= usize::try_from(types::INLINE_LIMIT).unwrap_or(0);
     Payload {
-        codec: RAW.to_owned(),
+        codec: codec.to_owned(),
         length: count(bytes.len()),
         inline_data: inline.then(|| bytes.clone()),
         digest: (!inline).then(|| digest.clone()),

@@ -1,6 +1,6 @@
 //! Plans: from a client's message, with every problem named at once, and back.
 
-use super::{Initial, Invalid, count, foreign, small};
+use super::{Initial, Invalid, RAW, count, foreign, small};
 use crate::fed::strategy::STRATEGIES;
 use crate::fed::{DataPlan, Plan, Problem};
 use crate::ml::data::DATA;
@@ -192,7 +192,7 @@ impl Reader {
         let (tensors, payload) = (plan.layout.as_ref()?, plan.parameters.as_ref()?);
         let read = || -> Result<Initial, Invalid> {
             let layout = foreign::layout(tensors)?;
-            foreign::payload_length(payload, layout.byte_length())?;
+            foreign::payload_length(payload, RAW, layout.byte_length())?;
             let bytes = payload.inline_data.as_ref().ok_or_else(|| {
                 Invalid(format!(
                     "{} bytes do not fit into a plan",

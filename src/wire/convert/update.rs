@@ -2,24 +2,76 @@
 
 use std::sync::Arc;
 
-use super::Invalid;
 use super::foreign::payload_length;
-use crate::fed::aggregate::Scale;
+use super::{EXACT, Invalid, RAW};
+use crate::fed::Trained;
+use crate::fed::aggregate::{ExactSum, Scale};
+use crate::fed::strategy::{Mean, Strategy};
 use crate::ml::layout::Layout;
 use crate::ml::parameters::Parameters;
+use crate::wire::stubs::compute_node::Fold;
 use crate::wire::stubs::types::Payload;
 
-/// What an acceptable update of a round looks like.
+/// What an acceptable update of a round looks like, and what such updates weigh.
 #[derive(Clone, Copy, Debug)]
 pub struct UpdateBounds {
     scale: Scale,
+    values: usize,
     length: usize,
+    strategy: Strategy,
 }
 
 impl UpdateBounds {
-    /// Updates of `length` bytes whose values the scale accepts.
-    pub fn new(scale: Scale, length: usize) -> UpdateBounds {
-        UpdateBounds { scale, length }
+    /// Updates of this layout whose values the scale accepts.
+    pub fn new(scale: Scale, layout: &Layout, strategy: Strategy) -> UpdateBounds {
+        UpdateBounds {
+            scale,
+            values: layout.elements(),
+            length: layout.byte_length(),
+            strategy,
+        }
+    }
+
+    /// How a node is told to add updates up.
+    pub fn fold(&self) -> Fold {
+        Fold {
+            bits: self.scale.bits(),
+            by_rows: self.strategy.mean == Mean::Weighted,
+        }
+    }
+
+    /// What the updates of these shards weigh together.
+    ///
+    /// # Errors
+    /// When that is more than all shards of the round can weigh.
+    pub fn weight(&self, trained: &[Trained]) -> Result<u64, Invalid> {
+        let mut weights = trained.iter().map(|one| self.strategy.weight(one.rows));
+        weights
+            .try_fold(0u64, u64::checked_add)
+            .filter(|&weight| weight <= self.scale.weight_limit())
+            .ok_or_else(|| Invalid("it claims more rows than the round has".to_owned()))
+    }
+
+    /// An empty sum for such updates.
+    pub fn empty_sum(&self) -> ExactSum {
+        ExactSum::new(self.scale, self.values)
+    }
+
+    /// The length of a sum's bytes, if its header is acceptable.
+    ///
+    /// # Errors
+    /// When it announces another codec or length.
+    pub fn accept_sum(&self, payload: &Payload) -> Result<usize, Invalid> {
+        payload_length(payload, EXACT, 2 * self.length)
+    }
+
+    /// Whether these bytes can be the sum of updates that weigh so much.
+    ///
+    /// # Errors
+    /// When a value is too large.
+    pub fn check_sum(&self, sum: &[u8], weight: u64) -> Result<(), Invalid> {
+        let found = self.scale.check_partial(sum, weight);
+        found.map_err(|error| Invalid(error.to_string()))
     }
 
     /// The length of an update's bytes, if its header is acceptable.
@@ -27,7 +79,7 @@ impl UpdateBounds {
     /// # Errors
     /// When it announces another codec or length.
     pub fn accept(&self, payload: &Payload) -> Result<usize, Invalid> {
-        payload_length(payload, self.length)
+        payload_length(payload, RAW, self.length)
     }
 
     /// Whether the bytes can be summed.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::AddError;
 use super::cell::Cell;
 use crate::ml::layout::DType;
 
@@ -42,13 +43,36 @@ impl Scale {
     /// The finest scale at which updates within `largest` whose weights sum up to no more than
     /// `weight_limit` cannot overflow.
     pub fn new(dtype: DType, largest: f64, weight_limit: u64) -> Scale {
-        let value_bits = largest.log2().ceil() as i32;
         Scale {
             dtype,
-            bits: width(dtype) - bits_of(weight_limit) - value_bits,
+            bits: width(dtype) - bits_of(weight_limit) - value_bits(largest),
             largest,
             weight_limit,
         }
+    }
+
+    /// A scale by its number of fraction bits, as a node is told it. Its limit is the largest sum of
+    /// weights that cannot overflow.
+    pub fn with_bits(dtype: DType, largest: f64, bits: i32) -> Scale {
+        let room = width(dtype)
+            .saturating_sub(bits)
+            .saturating_sub(value_bits(largest));
+        let weight_limit = match room {
+            ..=0 => 0,
+            1..64 => (1 << room) - 1,
+            _ => u64::MAX,
+        };
+        Scale {
+            dtype,
+            bits,
+            largest,
+            weight_limit,
+        }
+    }
+
+    /// A value `v` of an update becomes the integer nearest to `v * 2^bits`.
+    pub fn bits(&self) -> i32 {
+        self.bits
     }
 
     /// The element type of the updates it sums.
@@ -86,6 +110,26 @@ impl Scale {
         }
     }
 
+    /// Whether the integers of a partial sum, as [`super::ExactSum::to_bytes`] writes them, can be those of
+    /// updates whose weights sum up to `weight`.
+    ///
+    /// # Errors
+    /// With the first one that is too large.
+    pub fn check_partial(&self, partial: &[u8], weight: u64) -> Result<(), AddError> {
+        let limit = self.limit(weight);
+        let bad = match self.dtype {
+            DType::F32 => i64::first_bad_cell(partial, limit),
+            DType::F64 => i128::first_bad_cell(partial, limit),
+        };
+        bad.map_or(Ok(()), |(position, value)| {
+            Err(AddError::Partial {
+                position,
+                value,
+                limit,
+            })
+        })
+    }
+
     /// How many units of the integers make 1.
     pub(super) fn unit(&self) -> f64 {
         2f64.powi(self.bits)
@@ -111,6 +155,10 @@ fn width(dtype: DType) -> i32 {
         DType::F32 => 62,
         DType::F64 => 126,
     }
+}
+
+fn value_bits(largest: f64) -> i32 {
+    largest.log2().ceil() as i32
 }
 
 fn bits_of(weight: u64) -> i32 {

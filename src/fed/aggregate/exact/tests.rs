@@ -195,6 +195,18 @@ fn partial_sums_add_up_to_the_whole() {
 }
 
 #[test]
+fn a_scale_by_its_bits_knows_its_limit() {
+    for weight in [1, 100, 1 << 40] {
+        let scale = Scale::new(DType::F32, 1024.0, weight);
+        let same = Scale::with_bits(DType::F32, 1024.0, scale.bits());
+        assert!(same.weight_limit() >= weight && same.weight_limit() / 2 < weight);
+    }
+    assert_eq!(Scale::with_bits(DType::F32, 1.0, 62).weight_limit(), 0);
+    let limit = |bits| Scale::with_bits(DType::F64, 1e6, bits).weight_limit();
+    assert_eq!((limit(i32::MAX), limit(i32::MIN)), (0, u64::MAX));
+}
+
+#[test]
 fn partial_sums_beyond_their_weight_are_refused() {
     // 62 bits less 4 of the weight: 10 units of weight allow 10 * 2^58.
     let scale = Scale::new(DType::F32, 8.0, 10);

@@ -1,0 +1,76 @@
+//! Trainings at a node: of one shard, or of several, which come back as one exact sum.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::call::{Parcel, Trouble, bytes_of};
+use crate::app::dial::{CallFailed, Dialled, Node};
+use crate::fed::Trained;
+use crate::wire::convert::{UpdateBounds, foreign};
+use crate::wire::stubs::compute_node::{TrainReply, TrainRequest};
+
+/// Has the shards of a request trained. A node that does not fold is asked for one after the other, and the sum
+/// is made here; its bits are the same.
+pub(super) fn train(
+    node: &mut Dialled<Node>,
+    request: &TrainRequest,
+    bounds: &UpdateBounds,
+    folds: bool,
+    deadline: Instant,
+) -> Result<(Vec<Trained>, Parcel), Trouble> {
+    if request.shards.len() == 1 {
+        let (trained, update) = one(node, request, bounds, deadline)?;
+        return Ok((vec![trained], Parcel::Update(update)));
+    }
+    if folds {
+        return together(node, request, bounds, deadline);
+    }
+    let mut all = Vec::with_capacity(request.shards.len());
+    let mut sum = bounds.empty_sum();
+    for shard in &request.shards {
+        let request = TrainRequest {
+            shards: vec![shard.clone()],
+            fold: None,
+            ..request.clone()
+        };
+        let (trained, update) = one(node, &request, bounds, deadline)?;
+        all.push(trained);
+        bounds.weight(&all)?;
+        sum.fold(&update, bounds.weight(&[trained])?);
+    }
+    let mut bytes = Vec::with_capacity(sum.byte_length());
+    sum.to_bytes(&mut bytes);
+    Ok((all, Parcel::Sum(bytes.into())))
+}
+
+fn one(
+    node: &mut Dialled<Node>,
+    request: &TrainRequest,
+    bounds: &UpdateBounds,
+    deadline: Instant,
+) -> Result<(Trained, Bytes), Trouble> {
+    let reply: TrainReply = node.call("train", deadline, |node| node.train(request))?;
+    let trained = foreign::trained(&reply, 1)?[0];
+    let length = bounds.accept(&reply.update)?;
+    let update = bytes_of(node, &reply.update, length, deadline)?;
+    bounds.check(&update)?;
+    Ok((trained, update))
+}
+
+fn together(
+    node: &mut Dialled<Node>,
+    request: &TrainRequest,
+    bounds: &UpdateBounds,
+    deadline: Instant,
+) -> Result<(Vec<Trained>, Parcel), Trouble> {
+    let reply: Result<TrainReply, CallFailed> =
+        node.call("train", deadline, |node| node.train(request));
+    let reply = reply?;
+    let trained = foreign::trained(&reply, request.shards.len())?;
+    let weight = bounds.weight(&trained)?;
+    let length = bounds.accept_sum(&reply.update)?;
+    let sum = bytes_of(node, &reply.update, length, deadline)?;
+    bounds.check_sum(&sum, weight)?;
+    Ok((trained, Parcel::Sum(sum)))
+}

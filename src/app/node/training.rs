@@ -1,0 +1,173 @@
+//! What a node does when it is asked to train.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::desk::{Asked, Attempt};
+use super::service::{Worker, deadline, fitting, interrupted, untrained};
+use crate::clock;
+use crate::fed::aggregate::ExactSum;
+use crate::ml::model::{Model, Trained};
+use crate::ml::parameters::{Parameters, Values};
+use crate::ml::training::Training;
+use crate::seed::{Purpose, Seed};
+use crate::wire::convert::{self, count, fault, small};
+use crate::wire::request::{self, invalid};
+use crate::wire::stubs::compute_node::{ShardResult, TrainReply, TrainRequest};
+use crate::wire::stubs::types::{Fault, FaultCode, ShardRef};
+
+/// A request for training, checked.
+struct Task<'a> {
+    request: &'a TrainRequest,
+    model: Arc<dyn Model>,
+    how: Training,
+    shards: Vec<(usize, &'a ShardRef)>,
+    /// Of several shards: the empty sum, and whether they weigh as many as their rows.
+    sum: Option<(ExactSum, bool)>,
+}
+
+impl Worker {
+    /// Trains the shards of a request, or answers what it answered before.
+    pub(super) fn train_shards(&self, request: &TrainRequest) -> Result<TrainReply, Fault> {
+        let (task, length) = Task::read(request)?;
+        let bytes = self.bytes_of(&request.parameters, length)?;
+        let attempt = self
+            .desk
+            .begin(request.attempt, deadline(request.budget_ms));
+        let asked = attempt.ask(request::key(request, &bytes));
+        let duty = match asked.map_err(interrupted)? {
+            Asked::Known(answer) => {
+                let (reply, update) = *answer;
+                // A long one may have given way to other blobs.
+                self.payload(&reply.update.codec, update);
+                return Ok(reply);
+            }
+            Asked::New(duty) => duty,
+        };
+        self.admit(request.may_refuse.unwrap_or(false))?;
+        let _slot = attempt.slot().map_err(interrupted)?;
+        if let Some(delay) = self.gate.delay() {
+            let pause = attempt.pause(clock::now() + delay);
+            pause.map_err(interrupted)?;
+        }
+        let (reply, update) = self.work_off(task, &bytes, &attempt)?;
+        duty.fulfil(&reply, update);
+        Ok(reply)
+    }
+
+    /// Trains one shard after the other. The reply, and the bytes of its update.
+    fn work_off(
+        &self,
+        mut task: Task,
+        parameters: &Bytes,
+        attempt: &Attempt,
+    ) -> Result<(TrainReply, Bytes), Fault> {
+        let begun = clock::now();
+        let request = task.request;
+        let seed = Seed(request.seed.cast_unsigned());
+        let start = Parameters::from_bytes(Arc::clone(task.model.layout()), parameters)
+            .map_err(|error| invalid("parameters", error, ""))?;
+        let place = self.place(&request.data, seed)?;
+        let mut results = Vec::with_capacity(task.shards.len());
+        let mut epochs = 0;
+        let mut update = Bytes::new();
+        for (index, shard) in std::mem::take(&mut task.shards) {
+            let (rows, _) = self.rows(&place, index, shard)?;
+            let rows = fitting(&*task.model, rows)?;
+            let round = u32::try_from(request.round).unwrap_or(0);
+            let stream = seed.stream(Purpose::Shuffle, round, index as u64);
+            let stop = || attempt.interruption().is_some();
+            let trained = task
+                .model
+                .train(&start, &rows, &task.how, stream, &stop)
+                .map_err(|error| untrained(attempt, &error))?;
+            within(&trained.update, request.largest_update)?;
+            epochs = trained.epochs.max(epochs);
+            update = task.take(&trained)?;
+            results.push(ShardResult {
+                rows: count(trained.rows),
+                loss: trained.loss,
+            });
+        }
+        let codec = match &task.sum {
+            None => convert::RAW,
+            Some((sum, _)) => {
+                let mut bytes = Vec::with_capacity(sum.byte_length());
+                sum.to_bytes(&mut bytes);
+                update = bytes.into();
+                convert::EXACT
+            }
+        };
+        let reply = TrainReply {
+            update: self.payload(codec, update.clone()),
+            rows: results.iter().map(|one| one.rows).sum(),
+            loss: mean_loss(&results),
+            epochs: Some(small(epochs)),
+            seconds: Some((clock::now() - begun).as_secs_f64()),
+            shards: task.sum.is_some().then_some(results),
+        };
+        Ok((reply, update))
+    }
+}
+
+impl<'a> Task<'a> {
+    /// The task, and the length of its parameters.
+    fn read(request: &'a TrainRequest) -> Result<(Task<'a>, usize), Fault> {
+        let model = request::model(&request.model)?;
+        let length = request::parameters(&*model, &request.layout, &request.parameters)?;
+        let layout = model.layout();
+        let fold = request::fold(request, layout.dtype())?;
+        let task = Task {
+            request,
+            how: request::training(&request.training)?,
+            shards: request::shards(&request.shards)?,
+            sum: fold.map(|(scale, by_rows)| (ExactSum::new(scale, layout.elements()), by_rows)),
+            model,
+        };
+        Ok((task, length))
+    }
+
+    /// Adds an update to the sum, or gives its bytes if it is the only one.
+    fn take(&mut self, trained: &Trained) -> Result<Bytes, Fault> {
+        let update = trained.update.to_bytes();
+        let Some((sum, by_rows)) = &mut self.sum else {
+            return Ok(update);
+        };
+        let weight = if *by_rows { trained.rows } else { 1 };
+        let limit = sum.scale().weight_limit();
+        if weight > limit.saturating_sub(sum.weight()) {
+            let message = format!("the updates weigh more than {limit}; the sum could overflow");
+            return Err(invalid("fold.bits", message, "use fewer fraction bits"));
+        }
+        sum.fold(&update, weight);
+        Ok(Bytes::new())
+    }
+}
+
+/// Mean loss a row over all shards, in their order.
+fn mean_loss(results: &[ShardResult]) -> f64 {
+    if let [only] = results {
+        return only.loss;
+    }
+    let rows: i64 = results.iter().map(|one| one.rows).sum();
+    let losses: f64 = results.iter().map(|one| one.loss * one.rows as f64).sum();
+    losses / rows as f64
+}
+
+/// Whether an update is one that the coordinator will accept.
+fn within(update: &Parameters, largest: Option<f64>) -> Result<(), Fault> {
+    let largest = largest.unwrap_or(f64::INFINITY);
+    let found = match update.values() {
+        Values::F32(values) => values.iter().fold(0f64, |m, v| m.max(f64::from(v.abs()))),
+        Values::F64(values) => values.iter().fold(0f64, |m, v| m.max(v.abs())),
+    };
+    if found <= largest {
+        return Ok(());
+    }
+    let message = format!("the update reaches {found}; allowed is {largest} either way");
+    Err(Fault {
+        hint: Some("a smaller learning rate may help".to_owned()),
+        ..fault(FaultCode::FAILED, message)
+    })
+}

@@ -1,0 +1,163 @@
+//! Many participants on few nodes: a task carries many shards, and nothing changes a bit of the result.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thrift::protocol::TBinaryOutputProtocol;
+use thrift::server::TProcessor;
+
+use roundtable::app::coordinator::{Config, Coordinator, NodeList};
+use roundtable::app::dial::{self, CallFailed};
+use roundtable::app::node::{self, Node};
+use roundtable::clock;
+use roundtable::net::{Address, Limits, Peer, ReplyWriter, RequestReader, Server, listen};
+use roundtable::wire::convert::{self, FOLDS};
+use roundtable::wire::protocol::{self, BinaryInput};
+use roundtable::wire::stubs::compute_node::*;
+use roundtable::wire::stubs::coordinator::{Plan, Report, TrainRequest as RunRequest};
+use roundtable::wire::stubs::types::{
+    Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, MissingReply, MissingRequest,
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A node as another language would have it: it knows one shard at a time, and passes that on to one of ours.
+struct Plain {
+    behind: Address,
+}
+
+impl Plain {
+    fn pass_on<T>(
+        &self,
+        call: impl FnOnce(&mut dial::Node) -> Result<T, roundtable::wire::rpc::CallError>,
+    ) -> Result<T, Fault> {
+        let mut node = dial::node(&self.behind, PATIENCE).expect("the node behind");
+        let answer = node.call("passing on", clock::now() + PATIENCE, call);
+        answer.map_err(|failed| match failed {
+            CallFailed::Fault(fault) => fault,
+            other => convert::fault(FaultCode::INTERNAL, other.to_string()),
+        })
+    }
+}
+
+fn unsupported<T>() -> Result<T, Fault> {
+    Err(convert::fault(FaultCode::UNSUPPORTED, "not by this node"))
+}
+
+impl ComputeNodeHandler for Plain {
+    fn hello(&self, request: HelloRequest) -> Result<HelloReply, Fault> {
+        let mut reply = self.pass_on(|node| node.hello(&request))?;
+        let abilities = reply.hello.abilities.take().expect("abilities");
+        assert!(abilities.contains(FOLDS), "ours folds");
+        Ok(reply)
+    }
+
+    fn heartbeat(&self, request: HeartbeatRequest) -> Result<HeartbeatReply, Fault> {
+        self.pass_on(|node| node.heartbeat(&request))
+    }
+
+    fn train(&self, request: TrainRequest) -> Result<TrainReply, Fault> {
+        if request.shards.len() != 1 || request.fold.is_some() {
+            return unsupported();
+        }
+        self.pass_on(|node| node.train(&request))
+    }
+
+    fn evaluate(&self, _: EvaluateRequest) -> Result<EvaluateReply, Fault> {
+        unsupported()
+    }
+
+    fn initialise(&self, _: InitialiseRequest) -> Result<InitialiseReply, Fault> {
+        unsupported()
+    }
+
+    fn cancel(&self, _: CancelRequest) -> Result<CancelReply, Fault> {
+        unsupported()
+    }
+
+    fn missing(&self, _: MissingRequest) -> Result<MissingReply, Fault> {
+        unsupported()
+    }
+
+    fn put_chunk(&self, _: Chunk) -> Result<ChunkReply, Fault> {
+        unsupported()
+    }
+
+    fn get_chunk(&self, _: ChunkRequest) -> Result<Chunk, Fault> {
+        unsupported()
+    }
+}
+
+fn plain(behind: Address) -> Server {
+    let node = Arc::new(Plain { behind });
+    let service = move |_: Peer| {
+        let processor = ComputeNodeProcessor::new(node.clone());
+        move |request: &mut RequestReader, reply: &mut ReplyWriter| {
+            let mut input = BinaryInput::new(request, protocol::Limits::default());
+            let mut output = TBinaryOutputProtocol::new(reply, true);
+            processor.process(&mut input, &mut output)
+        }
+    };
+    let listener = listen("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    Server::start(listener, Limits::default(), service).expect("a server")
+}
+
+fn nodes(count: usize) -> Vec<Node> {
+    let config = node::Config {
+        slots: 1,
+        ..node::Config::default()
+    };
+    (0..count)
+        .map(|_| Node::start(config.clone()).expect("a node"))
+        .collect()
+}
+
+fn run(nodes: Vec<Address>, plan: Plan) -> Report {
+    let coordinator = Coordinator::start(Config {
+        nodes: NodeList::Fixed(nodes),
+        ..Config::default()
+    })
+    .expect("a coordinator");
+    let address = coordinator.address().into();
+    let mut client = dial::coordinator(&address, PATIENCE).expect("a connection");
+    let request = RunRequest { plan };
+    let report = client.call("train", clock::now() + PATIENCE, |client| {
+        client.train(&request)
+    });
+    report.expect("a report")
+}
+
+/// So many participants of about ten rows, of whom some train in a round.
+fn plan(participants: i32, cohort: i32, model: &str) -> Plan {
+    Plan {
+        model: Some(model.to_owned()),
+        data: Some(DataRef {
+            spec: format!("synthetic:rows={},features=8", participants * 12),
+            partition: None,
+            shards: Some(participants),
+            seed: None,
+            held_out: Some(0.1),
+        }),
+        cohort: Some(cohort),
+        rounds: Some(3),
+        ..Plan::default()
+    }
+}
+
+#[test]
+fn the_bits_do_not_depend_on_how_shards_are_grouped() {
+    for model in ["softmax:8-4", "softmax:8-4,dtype=f64"] {
+        let few = nodes(1);
+        let many = nodes(3);
+        let address = |nodes: &[Node]| nodes.iter().map(|node| node.address().into()).collect();
+        let alone = run(address(&few), plan(2_000, 300, model));
+        let shared = run(address(&many), plan(2_000, 300, model));
+        // One shard at a time, whatever comes in one task.
+        let relay = plain(few[0].address().into());
+        let plainly = run(vec![relay.address().into()], plan(2_000, 300, model));
+        assert!(alone.accuracy.expect("an accuracy") > 0.7, "{alone:?}");
+        assert_eq!(alone.digest, shared.digest);
+        assert_eq!(alone.digest, plainly.digest);
+        assert_eq!(alone.metrics, plainly.metrics);
+    }
+}
