@@ -3,116 +3,21 @@
 //! Prints rounds per second, and the time of a round as a multiple of one bare round trip of the same
 //! bytes over loopback. `cargo bench --bench rounds -- [ROUNDS]`.
 
+mod idle;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
-use thrift::protocol::TBinaryOutputProtocol;
-use thrift::server::TProcessor;
-
-use roundtable::app::coordinator::{Config, Coordinator, NodeList};
-use roundtable::app::dial;
 use roundtable::clock;
-use roundtable::net::{Limits, Peer, ReplyWriter, RequestReader, Server, listen};
-use roundtable::wire::convert;
-use roundtable::wire::protocol::{self, BinaryInput};
-use roundtable::wire::stubs::compute_node::*;
-use roundtable::wire::stubs::coordinator::{Plan, TrainRequest as RunRequest};
-use roundtable::wire::stubs::types::{
-    Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, MissingReply, MissingRequest,
-    Payload,
-};
+use roundtable::net::Server;
 
 const NODES: usize = 4;
-/// Bytes of the 1,000 parameters of `softmax:99-10`.
+/// 1,000 parameters.
+const SHAPE: [usize; 2] = [99, 10];
+/// Bytes of an update.
 const UPDATE: usize = 4_000;
-
-/// A node that answers every training with zeros.
-struct Idle {
-    incarnation: i64,
-    update: Bytes,
-}
-
-fn unsupported<T>() -> Result<T, Fault> {
-    Err(convert::fault(FaultCode::UNSUPPORTED, "not by this node"))
-}
-
-impl ComputeNodeHandler for Idle {
-    fn hello(&self, _: HelloRequest) -> Result<HelloReply, Fault> {
-        Ok(HelloReply {
-            hello: convert::hello(),
-            incarnation: self.incarnation,
-            slots: Some(1),
-            hosted: None,
-            rows_per_second: None,
-        })
-    }
-
-    fn heartbeat(&self, _: HeartbeatRequest) -> Result<HeartbeatReply, Fault> {
-        Ok(HeartbeatReply {
-            incarnation: self.incarnation,
-            ..Default::default()
-        })
-    }
-
-    fn train(&self, _: TrainRequest) -> Result<TrainReply, Fault> {
-        let update = Payload {
-            codec: convert::RAW.to_owned(),
-            length: convert::count(self.update.len()),
-            inline_data: Some(self.update.clone()),
-            digest: None,
-        };
-        Ok(TrainReply {
-            update,
-            rows: 1,
-            ..Default::default()
-        })
-    }
-
-    fn evaluate(&self, _: EvaluateRequest) -> Result<EvaluateReply, Fault> {
-        unsupported()
-    }
-
-    fn initialise(&self, _: InitialiseRequest) -> Result<InitialiseReply, Fault> {
-        unsupported()
-    }
-
-    fn cancel(&self, _: CancelRequest) -> Result<CancelReply, Fault> {
-        Ok(CancelReply { found: false })
-    }
-
-    fn missing(&self, _: MissingRequest) -> Result<MissingReply, Fault> {
-        unsupported()
-    }
-
-    fn put_chunk(&self, _: Chunk) -> Result<ChunkReply, Fault> {
-        unsupported()
-    }
-
-    fn get_chunk(&self, _: ChunkRequest) -> Result<Chunk, Fault> {
-        unsupported()
-    }
-}
-
-fn start_idle_node(number: i64) -> Server {
-    let node = Arc::new(Idle {
-        incarnation: number,
-        update: Bytes::from(vec![0; UPDATE]),
-    });
-    let service = move |_: Peer| {
-        let processor = ComputeNodeProcessor::new(node.clone());
-        move |request: &mut RequestReader, reply: &mut ReplyWriter| {
-            let mut input = BinaryInput::new(request, protocol::Limits::default());
-            let mut output = TBinaryOutputProtocol::new(reply, true);
-            processor.process(&mut input, &mut output)
-        }
-    };
-    let listener = listen("127.0.0.1:0".parse().expect("an address")).expect("a free port");
-    Server::start(listener, Limits::default(), service).expect("a server")
-}
 
 /// Median of 2,000 round trips of an update's bytes over a bare socket.
 fn bare_round_trip() -> Duration {
@@ -138,41 +43,15 @@ fn bare_round_trip() -> Duration {
     times[times.len() / 2]
 }
 
-fn plan(rounds: i32) -> Plan {
-    Plan {
-        model: Some("softmax:99-10".to_owned()),
-        data: Some(DataRef {
-            spec: "synthetic:rows=8,features=99,classes=10".to_owned(),
-            partition: None,
-            shards: Some(NODES as i32),
-            seed: None,
-            held_out: Some(0.0),
-        }),
-        rounds: Some(rounds),
-        ..Plan::default()
-    }
-}
-
 fn main() {
     // `cargo bench` passes `--bench` along.
     let asked = std::env::args().find_map(|argument| argument.parse().ok());
     let rounds: i32 = asked.unwrap_or(20_000);
-    let nodes: Vec<Server> = (1..=NODES as i64).map(start_idle_node).collect();
-    let coordinator = Coordinator::start(Config {
-        nodes: NodeList::Fixed(nodes.iter().map(|node| node.address().into()).collect()),
-        ..Config::default()
-    })
-    .expect("a coordinator");
-    let address = coordinator.address().into();
-    let mut client = dial::coordinator(&address, Duration::from_secs(2)).expect("a connection");
-    let deadline = clock::now() + Duration::from_secs(600);
-    let mut train = |rounds: i32| -> Duration {
-        let request = RunRequest { plan: plan(rounds) };
-        let start: Instant = clock::now();
-        let report = client.call("train", deadline, |client| client.train(&request));
-        assert_eq!(report.expect("a report").rounds, Some(rounds));
-        start.elapsed()
-    };
+    let nodes: Vec<Server> = (1..=NODES as i64)
+        .map(|number| idle::start(number, UPDATE / 4))
+        .collect();
+    let coordinator = idle::coordinate(&nodes);
+    let train = |rounds| idle::run(&coordinator, rounds, SHAPE, NODES);
     train(rounds / 10); // so that connections are open and buffers warm
     let before = bare_round_trip();
     let took = train(rounds);

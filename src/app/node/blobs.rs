@@ -28,7 +28,7 @@ struct Partial {
 
 /// A bounded store; the blob that was longest unused gives way.
 #[derive(Debug)]
-pub(super) struct Blobs {
+pub struct Blobs {
     most: usize,
     size: usize,
     clock: u64,
@@ -38,7 +38,7 @@ pub(super) struct Blobs {
 
 impl Blobs {
     /// A store of at most `most` bytes.
-    pub(super) fn new(most: usize) -> Blobs {
+    pub fn new(most: usize) -> Blobs {
         Blobs {
             most,
             size: 0,
@@ -54,12 +54,12 @@ impl Blobs {
     }
 
     /// Whether a blob is here.
-    pub(super) fn has(&self, digest: &Bytes) -> bool {
+    pub fn has(&self, digest: &Bytes) -> bool {
         self.kept.contains_key(digest)
     }
 
     /// The bytes of a blob.
-    pub(super) fn get(&mut self, digest: &Bytes) -> Option<Bytes> {
+    pub fn get(&mut self, digest: &Bytes) -> Option<Bytes> {
         let now = self.tick();
         let kept = self.kept.get_mut(digest)?;
         kept.used = now;
@@ -67,7 +67,7 @@ impl Blobs {
     }
 
     /// Keeps a blob.
-    pub(super) fn keep(&mut self, digest: Bytes, bytes: Bytes) {
+    pub fn keep(&mut self, digest: Bytes, bytes: Bytes) {
         let used = self.tick();
         self.size += bytes.len();
         if let Some(old) = self.kept.insert(digest.clone(), Kept { bytes, used }) {
@@ -86,7 +86,10 @@ impl Blobs {
     }
 
     /// Takes in the next chunk of a blob. Memory is taken for bytes that are here, not for those announced.
-    pub(super) fn put(&mut self, chunk: &Chunk) -> Result<ChunkReply, Fault> {
+    ///
+    /// # Errors
+    /// When it is longer than the store, or its bytes do not match its name.
+    pub fn put(&mut self, chunk: &Chunk) -> Result<ChunkReply, Fault> {
         let length = usize::try_from(chunk.length).unwrap_or(usize::MAX);
         if chunk.digest.len() != 32 || length > self.most {
             let most = self.most;
@@ -153,8 +156,11 @@ impl Blobs {
         Ok(())
     }
 
-    /// Part of a blob.
-    pub(super) fn chunk(&mut self, request: &ChunkRequest, limit: usize) -> Result<Chunk, Fault> {
+    /// Part of a blob, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When it is not here or has no such part.
+    pub fn chunk(&mut self, request: &ChunkRequest, limit: usize) -> Result<Chunk, Fault> {
         let bytes = self
             .get(&request.digest)
             .ok_or_else(|| fault(FaultCode::NOT_FOUND, "no such blob is here"))?;

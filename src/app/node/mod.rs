@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+pub use blobs::Blobs;
 pub use command_line::main;
 pub use load::Load;
 
@@ -26,7 +27,6 @@ use crate::clock;
 use crate::ml::data::Root;
 use crate::net::{Address, Limits, Server, listen};
 use crate::seed::Seed;
-use blobs::Blobs;
 use desk::Desk;
 use load::Gate;
 use membership::Membership;
