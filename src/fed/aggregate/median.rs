@@ -8,7 +8,7 @@
 //! worked on at once, first by their upper 16 bits, then by their lower ones: twice as many fit into a
 //! register.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::ranges::in_parts;
 use super::rows::{LANES, Row, Update, check_lengths, from_key, gather};
@@ -32,38 +32,73 @@ pub fn median<U: Update>(updates: &[U], out: &mut [f32], threads: usize) {
         let mut rows: Vec<Row> = Vec::with_capacity(updates.len());
         let mut halves: Vec<HalfRow> = Vec::with_capacity(updates.len());
         for (index, out) in out.chunks_mut(LANES).enumerate() {
-            let start = start + index * LANES;
-            let medians = arch.dispatch(|| {
-                gather(updates, start, out.len(), &mut rows);
-                medians(&rows, &mut halves)
+            let medians = arch.dispatch(Medians {
+                updates,
+                start: start + index * LANES,
+                count: out.len(),
+                rows: &mut rows,
+                halves: &mut halves,
             });
             out.copy_from_slice(&medians[..out.len()]);
         }
     });
 }
 
+/// The work on some coordinates. A closure would do, were it not too large for the compiler to put it in
+/// the place where it may use the processor's instructions.
+struct Medians<'a, U> {
+    updates: &'a [U],
+    start: usize,
+    count: usize,
+    rows: &'a mut Vec<Row>,
+    halves: &'a mut Vec<HalfRow>,
+}
+
+impl<U: Update> WithSimd for Medians<'_, U> {
+    type Output = [f32; LANES];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> [f32; LANES] {
+        gather(self.updates, self.start, self.count, self.rows);
+        medians(self.rows, self.halves)
+    }
+}
+
 #[inline(always)]
 fn medians(rows: &[Row], halves: &mut Vec<HalfRow>) -> [f32; LANES] {
     let below = (rows.len() - 1) / 2;
     let low = at_rank(rows, halves, below);
-    if rows.len() % 2 == 1 {
-        return low.map(from_key);
+    let is_even = rows.len().is_multiple_of(2);
+    let high = if is_even {
+        next(rows, &low, below)
+    } else {
+        low
+    };
+    let mut medians = [0.0; LANES];
+    for ((median, &low), &high) in medians.iter_mut().zip(&low).zip(&high) {
+        let sum = f64::from(from_key(low)) + f64::from(from_key(high));
+        *median = (sum / 2.0) as f32;
     }
-    // The next one is the same again, or the least of those above it.
-    let (mut up_to, mut next) = ([0i32; LANES], [i32::MAX; LANES]);
+    medians
+}
+
+/// The values after those of rank `below`: equal ones, or the least of those above.
+#[inline(always)]
+fn next(rows: &[Row], low: &Row, below: usize) -> Row {
+    let (mut up_to, mut least) = ([0i32; LANES], [i32::MAX; LANES]);
     for row in rows {
         for lane in 0..LANES {
             let is_above = row[lane] > low[lane];
             up_to[lane] += i32::from(!is_above);
-            next[lane] = next[lane].min(if is_above { row[lane] } else { i32::MAX });
+            least[lane] = least[lane].min(if is_above { row[lane] } else { i32::MAX });
         }
     }
-    std::array::from_fn(|lane| {
-        let is_same = up_to[lane] as usize > below + 1;
-        let high = if is_same { low[lane] } else { next[lane] };
-        let (low, high) = (f64::from(from_key(low[lane])), f64::from(from_key(high)));
-        ((low + high) / 2.0) as f32
-    })
+    let mut next = *low;
+    for lane in 0..LANES {
+        let is_same = up_to[lane] > below as i32 + 1;
+        next[lane] = if is_same { low[lane] } else { least[lane] };
+    }
+    next
 }
 
 /// The values that `rank` others come before, in every lane.
@@ -71,31 +106,71 @@ fn medians(rows: &[Row], halves: &mut Vec<HalfRow>) -> [f32; LANES] {
 fn at_rank(rows: &[Row], halves: &mut Vec<HalfRow>, rank: usize) -> Row {
     let rank = rank as i16;
     halves.clear();
-    halves.extend(rows.iter().map(|row| row.map(|key| (key >> 16) as i16)));
+    for row in rows {
+        let mut half = [0; LANES];
+        for (half, &key) in half.iter_mut().zip(row) {
+            *half = upper_half(key);
+        }
+        halves.push(half);
+    }
     let upper = half_at_rank(halves, rank);
     // Of those with another upper half only the side they are on matters.
     for (half, row) in halves.iter_mut().zip(rows) {
         for lane in 0..LANES {
-            let own = (row[lane] >> 16) as i16;
-            let lower = (row[lane] as u16 ^ 0x8000) as i16;
-            let lower = if own > upper[lane] { i16::MAX } else { lower };
-            half[lane] = if own < upper[lane] { i16::MIN } else { lower };
+            let lower = lower_half(row[lane]);
+            let lower = if half[lane] > upper[lane] {
+                i16::MAX
+            } else {
+                lower
+            };
+            half[lane] = if half[lane] < upper[lane] {
+                i16::MIN
+            } else {
+                lower
+            };
         }
     }
     let lower = half_at_rank(halves, rank);
-    std::array::from_fn(|lane| {
-        let lower = i32::from(lower[lane] as u16 ^ 0x8000);
-        (i32::from(upper[lane]) << 16) | lower
-    })
+    let mut keys = [0; LANES];
+    for lane in 0..LANES {
+        let lower = i32::from(lower[lane] as u16 ^ SIGN);
+        keys[lane] = (i32::from(upper[lane]) << 16) | lower;
+    }
+    keys
+}
+
+/// Turns 16 bits into a signed number of the same order, and back.
+const SIGN: u16 = 1 << 15;
+
+#[inline(always)]
+fn upper_half(key: i32) -> i16 {
+    (key >> 16) as i16
+}
+
+#[inline(always)]
+fn lower_half(key: i32) -> i16 {
+    (key as u16 ^ SIGN) as i16
 }
 
 #[inline(always)]
 fn half_at_rank(rows: &[HalfRow], rank: i16) -> HalfRow {
     let mut found = [i16::MIN; LANES];
+    // Eight rows at a time, so that counts and pivots are fetched once for all of them.
+    let (eights, rest) = rows.as_chunks::<8>();
     for bit in (0..16).rev() {
-        let pivot: HalfRow = found.map(|found| found ^ (1i16 << bit));
+        let mut pivot = found;
+        pivot.iter_mut().for_each(|pivot| *pivot ^= 1 << bit);
         let mut below = [0i16; LANES];
-        for row in rows {
+        for rows in eights {
+            for lane in 0..LANES {
+                let mut count = 0;
+                for row in rows {
+                    count += i16::from(row[lane] < pivot[lane]);
+                }
+                below[lane] += count;
+            }
+        }
+        for row in rest {
             for lane in 0..LANES {
                 below[lane] += i16::from(row[lane] < pivot[lane]);
             }

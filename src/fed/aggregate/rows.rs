@@ -36,20 +36,25 @@ impl Update for &[u8] {
 }
 
 /// Coordinates that are worked on at once.
-pub(super) const LANES: usize = 32;
+pub(super) const LANES: usize = 64;
 
 /// Values of some coordinates, one a lane.
 pub(super) type Row = [i32; LANES];
 
 /// Takes the values of the coordinates from `start` on out of every update, as integers in the same
 /// order; lanes behind the last coordinate are 0.
+#[inline(always)]
 pub(super) fn gather<U: Update>(updates: &[U], start: usize, count: usize, rows: &mut Vec<Row>) {
     rows.clear();
     let mut values = [0.0; LANES];
-    rows.extend(updates.iter().map(|update| {
+    for update in updates {
         update.copy(start, &mut values[..count]);
-        values.map(to_key)
-    }));
+        let mut row = [0; LANES];
+        for (key, &value) in row.iter_mut().zip(&values) {
+            *key = to_key(value);
+        }
+        rows.push(row);
+    }
 }
 
 /// An integer that is ordered as the number is; -0 comes before 0.

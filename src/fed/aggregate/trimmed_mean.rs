@@ -8,7 +8,7 @@
 //! Many coordinates are sorted at once by the same exchanges: Batcher's merge exchange (Knuth, "The
 //! art of computer programming", volume 3, section 5.2.2, algorithm M).
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::ranges::in_parts;
 use super::rows::{LANES, Row, Update, check_lengths, from_key, gather};
@@ -33,15 +33,38 @@ pub fn trimmed_mean<U: Update>(updates: &[U], share: f64, out: &mut [f32], threa
     in_parts(out, LANES, threads, |start, out| {
         let mut rows: Vec<Row> = Vec::with_capacity(updates.len());
         for (index, out) in out.chunks_mut(LANES).enumerate() {
-            let start = start + index * LANES;
-            let means = arch.dispatch(|| {
-                gather(updates, start, out.len(), &mut rows);
-                sort(&mut rows, &exchanges);
-                means(&rows[cut..rows.len() - cut])
+            let means = arch.dispatch(Means {
+                updates,
+                start: start + index * LANES,
+                count: out.len(),
+                exchanges: &exchanges,
+                cut,
+                rows: &mut rows,
             });
             out.copy_from_slice(&means[..out.len()]);
         }
     });
+}
+
+/// The work on some coordinates; see `median` for why it is no closure.
+struct Means<'a, U> {
+    updates: &'a [U],
+    start: usize,
+    count: usize,
+    exchanges: &'a [(u32, u32)],
+    cut: usize,
+    rows: &'a mut Vec<Row>,
+}
+
+impl<U: Update> WithSimd for Means<'_, U> {
+    type Output = [f32; LANES];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> [f32; LANES] {
+        gather(self.updates, self.start, self.count, self.rows);
+        sort(self.rows, self.exchanges);
+        means(&self.rows[self.cut..self.rows.len() - self.cut])
+    }
 }
 
 #[inline(always)]
@@ -62,7 +85,11 @@ fn means(rows: &[Row]) -> [f32; LANES] {
             *sum += f64::from(from_key(key));
         }
     }
-    sums.map(|sum| (sum / rows.len() as f64) as f32)
+    let mut means = [0.0; LANES];
+    for (mean, sum) in means.iter_mut().zip(sums) {
+        *mean = (sum / rows.len() as f64) as f32;
+    }
+    means
 }
 
 /// The exchanges that sort `count` values, in order: the lesser of two values goes to the first position.
