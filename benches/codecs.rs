@@ -9,8 +9,8 @@ use roundtable::wire::codec::CODECS;
 const REPEAT: usize = 21;
 
 fn main() {
-    let numbers = std::env::args().filter_map(|argument| argument.parse().ok());
-    let count: usize = numbers.last().unwrap_or(1_000_000);
+    let mut numbers = std::env::args().filter_map(|argument| argument.parse().ok());
+    let count: usize = numbers.next_back().unwrap_or(1_000_000);
     let mut state = 1u32;
     let values: Vec<f32> = (0..count)
         .map(|_| {

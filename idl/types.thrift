@@ -52,19 +52,25 @@ struct Payload {
   2: required i64 length
   /** The bytes, when they are no more than INLINE_LIMIT. */
   3: optional binary inline_data
-  /** SHA-256 of the bytes of a blob, which is fetched or sent in chunks. */
+  /** Name of a blob, which is fetched or sent in chunks: 32 bytes. Of what is sent to a node, the SHA-256 of its
+   * bytes; of what a node offers, whatever it chooses, as long as no two blobs of it have the same name. */
   4: optional binary digest
+  /** CRC-32 of `inline_data` (that of zlib, gzip and PNG); what does not match it is CORRUPT. */
+  5: optional i64 crc32
 }
 
 /** Part of a blob. */
 struct Chunk {
-  /** SHA-256 of the whole blob; its name. */
+  /** Name of the blob. */
   1: required binary digest
   /** Length of the whole blob. */
   2: required i64 length
   /** Where `data` starts. The chunks of a blob are sent in order. */
   3: required i64 offset
   4: required binary data
+  /** CRC-32 of `data`; what does not match it is CORRUPT. Where chunks have none, the receiver of a blob named by
+   * its SHA-256 compares that. */
+  5: optional i64 crc32
 }
 
 /** Asks for part of a blob. */

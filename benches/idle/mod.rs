@@ -9,6 +9,7 @@ use bytes::Bytes;
 use thrift::protocol::TBinaryOutputProtocol;
 use thrift::server::TProcessor;
 
+use roundtable::app::Allocator;
 use roundtable::app::coordinator::{Config, Coordinator, NodeList};
 use roundtable::app::dial;
 use roundtable::app::node::Blobs;
@@ -19,9 +20,12 @@ use roundtable::wire::protocol::{self, BinaryInput};
 use roundtable::wire::stubs::compute_node::*;
 use roundtable::wire::stubs::coordinator::{Plan, Report, TrainRequest as RunRequest};
 use roundtable::wire::stubs::types::{
-    CHUNK_LIMIT, Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, INLINE_LIMIT,
-    MissingReply, MissingRequest,
+    Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, MissingReply, MissingRequest,
 };
+
+// That of the programs.
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// A node that answers every training with zeros; the blobs are those of a real node.
 struct Idle {
@@ -62,17 +66,12 @@ impl ComputeNodeHandler for Idle {
     }
 
     fn train(&self, _: TrainRequest) -> Result<TrainReply, Fault> {
-        if self.update.len() > usize::try_from(INLINE_LIMIT).unwrap_or(0) {
-            let name = roundtable::app::transfer::digest(&self.update);
-            self.blobs().keep(name.clone(), self.update.clone());
-            return Ok(TrainReply {
-                update: convert::payload(convert::RAW, &self.update, &name),
-                rows: 1,
-                ..Default::default()
-            });
+        let update = convert::payload(convert::RAW, &self.update, &NAME);
+        if update.digest.is_some() {
+            self.blobs().keep(NAME, self.update.clone().into());
         }
         Ok(TrainReply {
-            update: convert::payload(convert::RAW, &self.update, &NAME),
+            update,
             rows: 1,
             ..Default::default()
         })
@@ -103,8 +102,7 @@ impl ComputeNodeHandler for Idle {
     }
 
     fn get_chunk(&self, request: ChunkRequest) -> Result<Chunk, Fault> {
-        let limit = usize::try_from(CHUNK_LIMIT).unwrap_or(0);
-        self.blobs().chunk(&request, limit)
+        self.blobs().chunk(&request)
     }
 }
 

@@ -4,17 +4,21 @@
 //! ahead on one connection were measured faster than one large message, and no Thrift library's limit
 //! on messages is met.
 
-use bytes::{Bytes, BytesMut};
+use std::io;
+
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use thrift::protocol::{TInputProtocol, TOutputProtocol};
 
+use super::held::{Collector, Held, PIECE};
+use crate::wire::convert::{checksum, fault, is_intact};
 use crate::wire::rpc::CallError;
 use crate::wire::stubs::compute_node::ComputeNodeClient;
 use crate::wire::stubs::coordinator::CoordinatorClient;
-use crate::wire::stubs::types::{Chunk, ChunkRequest, MissingRequest};
+use crate::wire::stubs::types::{
+    CHUNK_LIMIT, Chunk, ChunkRequest, Fault, FaultCode, MissingRequest,
+};
 
-/// Bytes of a chunk.
-pub const CHUNK: usize = 512 << 10;
 /// Chunks asked for, or sent, before the first answer is read.
 const AHEAD: usize = 4;
 
@@ -51,42 +55,66 @@ impl<I: TInputProtocol, O: TOutputProtocol> ChunkSource for CoordinatorClient<I,
     }
 }
 
-/// Fetches a blob of `length` bytes. The caller decided that this length is acceptable; memory is
-/// taken as chunks arrive. The bytes are checked against the digest.
+/// Part of a blob, as it is asked for.
+///
+/// # Errors
+/// When there is no such part.
+pub fn chunk(blob: &Held, request: &ChunkRequest) -> Result<Chunk, Fault> {
+    let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
+    let size = usize::try_from(request.size.min(CHUNK_LIMIT)).unwrap_or(0);
+    if offset > blob.len() || size == 0 {
+        let (size, offset, length) = (request.size, request.offset, blob.len());
+        let message = format!("{size} bytes at {offset} of a blob of {length}");
+        return Err(fault(FaultCode::INVALID, message));
+    }
+    let data = blob.read(offset, size);
+    let data = data.map_err(|error| fault(FaultCode::INTERNAL, error.to_string()))?;
+    Ok(Chunk {
+        digest: request.digest.clone(),
+        length: blob.len() as i64,
+        offset: request.offset,
+        crc32: Some(checksum(&data)),
+        data,
+    })
+}
+
+/// Fetches a blob of `length` bytes and shows each part as it comes. The caller decided that this length is
+/// acceptable; memory is taken as chunks arrive.
 pub fn fetch(
     source: &mut impl ChunkSource,
     name: &Bytes,
     length: usize,
-) -> Result<Bytes, CallError> {
-    let mut bytes = BytesMut::new();
+    mut see: impl FnMut(&[u8]),
+) -> Result<Held, CallError> {
+    let mut blob = Collector::new(length).map_err(of_io)?;
     let mut asked = 0;
-    while bytes.len() < length {
-        while asked < length && asked < bytes.len() + AHEAD * CHUNK {
+    while blob.missing() > 0 {
+        while asked < length && asked < blob.taken() + AHEAD * PIECE {
             source.ask(&ChunkRequest {
                 digest: name.clone(),
                 offset: asked as i64,
-                size: CHUNK.min(length - asked) as i32,
+                size: PIECE.min(length - asked) as i32,
             })?;
-            asked = (asked + CHUNK).min(length);
+            asked = (asked + PIECE).min(length);
         }
         let chunk = source.take()?;
-        let expected = CHUNK.min(length - bytes.len());
-        if chunk.offset != bytes.len() as i64 || chunk.data.len() != expected {
+        let expected = PIECE.min(blob.missing());
+        if chunk.offset != blob.taken() as i64 || chunk.data.len() != expected {
             return Err(mismatch("a chunk of a blob has another place or length"));
         }
-        bytes.extend_from_slice(&chunk.data);
+        if !is_intact(&chunk.data, chunk.crc32) {
+            return Err(mismatch("a chunk of a blob does not match its checksum"));
+        }
+        see(&chunk.data);
+        blob.push(chunk.data).map_err(of_io)?;
     }
-    let bytes = bytes.freeze();
-    if digest(&bytes) != *name {
-        return Err(mismatch("the bytes of a blob do not match its digest"));
-    }
-    Ok(bytes)
+    Ok(blob.finish())
 }
 
 /// Sends those of the blobs that the node lacks.
 pub fn send_missing<I: TInputProtocol, O: TOutputProtocol>(
     node: &mut ComputeNodeClient<I, O>,
-    blobs: &[(Bytes, Bytes)],
+    blobs: &[(Bytes, Held)],
 ) -> Result<(), CallError> {
     if blobs.is_empty() {
         return Ok(());
@@ -102,19 +130,21 @@ pub fn send_missing<I: TInputProtocol, O: TOutputProtocol>(
 fn send<I: TInputProtocol, O: TOutputProtocol>(
     node: &mut ComputeNodeClient<I, O>,
     name: &Bytes,
-    bytes: &Bytes,
+    blob: &Held,
 ) -> Result<(), CallError> {
     let mut waiting = 0;
-    for offset in (0..bytes.len()).step_by(CHUNK) {
+    for number in 0..blob.pieces() {
         if waiting == AHEAD {
             node.receive_put_chunk()?;
             waiting -= 1;
         }
+        let data = blob.piece(number).map_err(of_io)?;
         node.send_put_chunk(&Chunk {
             digest: name.clone(),
-            length: bytes.len() as i64,
-            offset: offset as i64,
-            data: bytes.slice(offset..(offset + CHUNK).min(bytes.len())),
+            length: blob.len() as i64,
+            offset: (number * PIECE) as i64,
+            crc32: Some(checksum(&data)),
+            data,
         })?;
         waiting += 1;
     }
@@ -127,4 +157,10 @@ fn send<I: TInputProtocol, O: TOutputProtocol>(
 fn mismatch(what: &str) -> CallError {
     let kind = thrift::ProtocolErrorKind::InvalidData;
     CallError::Transport(thrift::new_protocol_error(kind, what))
+}
+
+/// A file of our own failed, not the peer; the connection is of no further use either way.
+fn of_io(error: io::Error) -> CallError {
+    let what = format!("cannot keep a long blob in a temporary file: {error}");
+    mismatch(&what)
 }

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use roundtable::app::{client, program};
+use roundtable::app::{Allocator, client, program};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     program::log_errors();

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use roundtable::app::node;
+use roundtable::app::{Allocator, node};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     node::main(std::env::args_os())

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use roundtable::app::coordinator;
+use roundtable::app::{Allocator, coordinator};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     coordinator::main(std::env::args_os())

@@ -1,6 +1,7 @@
 //! The values of a model, and of updates to it.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -70,11 +71,44 @@ impl Parameters {
         Ok(parameters)
     }
 
+    /// The values from little-endian bytes that come in pieces of whole values.
+    ///
+    /// # Errors
+    /// The outer one is that of a piece that could not be had; the inner one as of [`Parameters::from_bytes`].
+    pub fn from_pieces<E>(
+        layout: Arc<Layout>,
+        pieces: impl Iterator<Item = Result<Bytes, E>>,
+    ) -> Result<Result<Self, ParametersError>, E> {
+        let mut values = match layout.dtype() {
+            DType::F32 => Values::F32(Vec::with_capacity(layout.elements())),
+            DType::F64 => Values::F64(Vec::with_capacity(layout.elements())),
+        };
+        for piece in pieces {
+            let piece = piece?;
+            match &mut values {
+                Values::F32(values) => values.extend(decoded(&piece, f32::from_le_bytes)),
+                Values::F64(values) => values.extend(decoded(&piece, f64::from_le_bytes)),
+            }
+        }
+        Ok(Parameters::new(layout, values))
+    }
+
     /// The values as little-endian bytes in layout order.
     pub fn to_bytes(&self) -> Bytes {
         match &self.values {
             Values::F32(values) => encode(values, |value| value.to_le_bytes()),
             Values::F64(values) => encode(values, |value| value.to_le_bytes()),
+        }
+    }
+
+    /// Some of the values as little-endian bytes.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn encode(&self, range: Range<usize>) -> Bytes {
+        match &self.values {
+            Values::F32(values) => encode(&values[range], |value| value.to_le_bytes()),
+            Values::F64(values) => encode(&values[range], |value| value.to_le_bytes()),
         }
     }
 
@@ -184,8 +218,15 @@ fn add<T: Real>(values: &mut [T], steps: &[T]) {
 /// Reads values of `N` bytes each.
 #[inline(always)]
 fn decode<T, const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
+    decoded(bytes, read).collect()
+}
+
+fn decoded<T, const N: usize>(
+    bytes: &[u8],
+    read: impl Fn([u8; N]) -> T,
+) -> impl Iterator<Item = T> {
     let (values, _) = bytes.as_chunks::<N>();
-    values.iter().map(|value| read(*value)).collect()
+    values.iter().map(move |value| read(*value))
 }
 
 /// Writes values of `N` bytes each.

@@ -161,9 +161,13 @@ pub fn place(data: &DataRef, seed: Seed) -> Result<Place, Fault> {
 }
 
 /// A digest of all that the answer to a training depends on.
-pub fn key(request: &wire::TrainRequest, parameters: &[u8]) -> [u8; 32] {
+pub fn key(request: &wire::TrainRequest) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(Sha256::digest(parameters));
+    // Long parameters are named by the digest of their bytes.
+    match (&request.parameters.inline_data, &request.parameters.digest) {
+        (Some(bytes), _) => hash.update(Sha256::digest(bytes)),
+        (None, name) => hash.update(name.as_deref().unwrap_or_default()),
+    }
     let rest = format!(
         "{} {} {} {:?} {:?} {:?} {}",
         request.run,

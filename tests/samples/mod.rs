@@ -50,6 +50,7 @@ pub fn payload() -> types::Payload {
         length: 256,
         inline_data: Some(bytes()),
         digest: None,
+        crc32: None,
     }
 }
 
@@ -189,6 +190,7 @@ pub fn chunk() -> types::Chunk {
         length: 300,
         offset: 44,
         data: bytes(),
+        crc32: None,
     }
 }
 

@@ -68,12 +68,13 @@ fn fetch(session: &mut Session, run: &str) -> Result<(Arc<dyn Model>, Parameters
         (Some(bytes), _) => bytes.clone(),
         (None, Some(digest)) if (0..=LARGEST).contains(&reply.file.length) => {
             let length = usize::try_from(reply.file.length).unwrap_or(0);
-            {
-                let limit = Duration::from_secs(10 + (length / SLOWEST) as u64);
-                session.call_within(limit, "fetching the model", |to| {
-                    transfer::fetch(to, digest, length)
-                })?
-            }
+            let limit = Duration::from_secs(10 + (length / SLOWEST) as u64);
+            let fetched = session.call_within(limit, "fetching the model", |to| {
+                transfer::fetch(to, digest, length, |_| ())
+            })?;
+            fetched
+                .whole()
+                .map_err(|error| Failure::failed(format!("cannot read the model back: {error}")))?
         }
         _ => return Err(Failure::failed("the coordinator sent no model")),
     };

@@ -10,6 +10,7 @@ use super::link::{Abilities, LaneState};
 use super::shell::Shell;
 use super::training;
 use crate::app::dial::{self, CallFailed, Dialled, Node};
+use crate::app::held::Held;
 use crate::app::transfer;
 use crate::clock;
 use crate::cluster::{AttemptId, Failure, FailureKind};
@@ -38,7 +39,7 @@ pub(super) struct Job {
     pub(super) attempt: AttemptId,
     pub(super) request: Request,
     /// Blobs the node needs for it: digest and bytes.
-    pub(super) blobs: Vec<(Bytes, Bytes)>,
+    pub(super) blobs: Vec<(Bytes, Held)>,
     pub(super) limit: Duration,
 }
 
@@ -46,9 +47,9 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) enum Parcel {
     /// The bytes of an update, checked.
-    Update(Bytes),
+    Update(Held),
     /// The bytes of a sum of updates, checked.
-    Sum(Bytes),
+    Sum(Held),
     /// First parameters of a model, with their layout.
     Initial(Initial),
 }
@@ -199,7 +200,8 @@ fn ask(
                 node.call("initialise", deadline, |node| node.initialise(request))?;
             let layout = foreign::layout(&reply.layout)?;
             let length = foreign::payload_length(&reply.parameters, RAW, layout.byte_length())?;
-            let bytes = bytes_of(node, &reply.parameters, length, deadline)?;
+            let bytes = bytes_of(node, &reply.parameters, length, deadline, |_| ())?;
+            let bytes = bytes.whole().map_err(|error| Invalid(error.to_string()))?;
             let initial = Initial::new(layout, &bytes)?;
             reporter.keep(job.attempt, Parcel::Initial(initial));
             Ok(Answer::Parameters)
@@ -207,19 +209,23 @@ fn ask(
     }
 }
 
-/// The bytes of a payload: those in the message, or a blob fetched from the node.
+/// The bytes of a payload: those in the message, or a blob fetched from the node. Each part is shown as it comes.
 pub(super) fn bytes_of(
     node: &mut Dialled<Node>,
     payload: &Payload,
     length: usize,
     deadline: Instant,
-) -> Result<Bytes, CallFailed> {
+    mut see: impl FnMut(&[u8]),
+) -> Result<Held, CallFailed> {
     match (&payload.inline_data, &payload.digest) {
-        (Some(bytes), _) => Ok(bytes.clone()),
+        (Some(bytes), _) => {
+            see(bytes);
+            Ok(bytes.clone().into())
+        }
         (None, Some(name)) => node.call("fetching a blob", deadline, |node| {
-            transfer::fetch(node, name, length)
+            transfer::fetch(node, name, length, &mut see)
         }),
-        (None, None) => Ok(Bytes::new()),
+        (None, None) => Ok(Bytes::new().into()),
     }
 }
 

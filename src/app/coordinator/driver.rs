@@ -88,7 +88,7 @@ impl Driver {
                 may_refuse,
                 limit,
             } => {
-                let job = self.workshop.job(&run, attempt, work, may_refuse, limit);
+                let job = self.workshop.job(&run, attempt, &work, may_refuse, limit);
                 let Some(job) = job else {
                     return Some(failed(attempt, "the run's data is gone"));
                 };

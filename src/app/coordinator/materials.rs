@@ -1,25 +1,26 @@
-//! What the coordinator holds of a run: data to evaluate on, the model, its parameters, the round's sum.
+//! The numerics of a run at the coordinator: first parameters, the round's sum, the step, the evaluation.
 
 use std::sync::Arc;
 use std::thread;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use crossbeam_channel::bounded;
 
 use super::call::Parcel;
-use crate::app::transfer;
-use crate::fed::aggregate::{Addend, ExactSum, Scale};
-use crate::fed::{Evaluation, Plan, Prepared, Shard};
-use crate::ml::data::{Dataset, Request, Root, Source, encode};
-use crate::ml::layout::Layout;
+use super::current::{Current, Encoder};
+use super::offer::Offer;
+use super::rows::{Rows, is_private};
+use crate::app::held::{Held, PIECE};
+use crate::fed::aggregate::{AddError, Addend, ExactSum};
+use crate::fed::{Evaluation, Plan};
+use crate::ml::data::{Dataset, Root};
+use crate::ml::layout::DType;
 use crate::ml::metrics::Metrics;
 use crate::ml::model::{MODELS, Model};
-use crate::ml::parameters::{Parameters, Values};
-use crate::seed::Seed;
 use crate::spec::SpecError;
-use crate::wire::convert::plan::{AUTO_MODEL, PRIVATE, SHIP, opened_as};
+use crate::wire::convert::plan::AUTO_MODEL;
 use crate::wire::convert::{Initial, UpdateBounds};
 use crate::wire::stubs::compute_node::HostedShard;
-use crate::wire::stubs::types::ShardRef;
 
 /// Below this many values and this much evaluation, the core's own thread does the numerics: handing
 /// them to another one would take longer than doing them.
@@ -27,46 +28,19 @@ const SMALL_MODEL: usize = 100_000;
 /// See [`SMALL_MODEL`]; values times held-out rows.
 const SMALL_EVALUATION: usize = 50_000_000;
 
-/// The rows of a run, as far as the coordinator holds or knows them.
-pub(super) struct Rows {
-    pub(super) shards: Vec<Shard>,
-    /// Shards that are sent: digest and bytes, in the order of the shards.
-    pub(super) shipped: Vec<(Bytes, Bytes)>,
-    held_out: Option<Dataset>,
-    features: usize,
-    classes: usize,
-}
-
-/// Parameters after some round, encoded once for all nodes.
-pub(super) struct Current {
-    pub(super) parameters: Parameters,
-    pub(super) bytes: Bytes,
-    pub(super) digest: Bytes,
-    /// Rounds finished when these were made.
-    pub(super) round: u32,
-}
-
 /// Parameters of a stopped run, to go on with.
 #[derive(Default)]
 pub(super) struct Kept {
-    current: Option<Current>,
-    previous: Option<Current>,
+    pub(super) current: Option<Arc<Current>>,
+    pub(super) previous: Option<Arc<Current>>,
 }
 
-/// What the coordinator holds of a run.
+/// What the numerics of a run need.
 pub(super) struct Materials {
-    pub(super) plan: Plan,
-    /// The model's spec with its sizes; nodes are told this.
-    pub(super) model_spec: String,
-    pub(super) rows: Rows,
     model: Option<Arc<dyn Model>>,
-    pub(super) current: Option<Current>,
-    /// Those after the round before, until the next round begins: a step that was not reported is undone.
-    previous: Option<Current>,
+    held_out: Option<Dataset>,
+    rate: f64,
     sum: Option<(u32, ExactSum)>,
-    /// Large models are summed by so many threads.
-    threads: usize,
-    pub(super) metrics: Option<Metrics>,
 }
 
 impl Materials {
@@ -77,7 +51,7 @@ impl Materials {
         hosted: &[HostedShard],
         initial: Option<Initial>,
         kept: Kept,
-    ) -> Result<Materials, String> {
+    ) -> Result<(Offer, Materials), String> {
         let rows = if is_private(&plan.data.spec) {
             Rows::hosted(hosted)
         } else {
@@ -95,88 +69,51 @@ impl Materials {
         if let Some(model) = &model {
             rows.fit(&**model)?;
         }
-        let seed = plan.seed;
-        let mut materials = Materials {
-            plan,
+        let mut offer = Offer {
             model_spec,
-            rows,
-            model,
+            shards: rows.shards,
+            shipped: rows.shipped,
             current: kept.current,
             previous: kept.previous,
-            sum: None,
-            threads: thread::available_parallelism().map_or(1, usize::from),
-            metrics: None,
+            bounds: None,
+            plan,
         };
-        if materials.current.is_none() {
+        if offer.current.is_none() {
             let first = initial.map(|initial| initial.parameters);
-            let own = || materials.model.as_ref().map(|model| model.initial(seed));
+            let own = || model.as_ref().map(|model| model.initial(offer.plan.seed));
             if let Some(parameters) = first.or_else(own) {
-                materials.set_current(parameters, 0);
+                offer.replace(Current::of(&parameters, 0)?);
             }
         }
-        Ok(materials)
+        let materials = Materials {
+            model,
+            held_out: rows.held_out,
+            rate: offer.plan.strategy.rate,
+            sum: None,
+        };
+        Ok((offer, materials))
     }
 
-    /// What the core is told.
-    pub(super) fn prepared(&self) -> Prepared {
-        let evaluation = if is_private(&self.plan.data.spec) || self.model.is_none() {
+    /// Where the metrics of a run over these rows come from.
+    pub(super) fn evaluation(&self, plan: &Plan) -> Evaluation {
+        if is_private(&plan.data.spec) || self.model.is_none() {
             Evaluation::Nodes
-        } else if self.rows.held_out.is_some() {
+        } else if self.held_out.is_some() {
             Evaluation::Central
         } else {
             Evaluation::Nowhere
-        };
-        Prepared {
-            shards: self.rows.shards.clone(),
-            evaluation,
-            parameters: self.current.is_some(),
         }
     }
 
-    /// Whether the core's own thread should do the numerics.
-    pub(super) fn is_small(&self) -> bool {
-        let Some(current) = &self.current else {
-            return true;
-        };
-        let values = current.parameters.layout().elements();
-        let rows = self.rows.held_out.as_ref().map_or(0, Dataset::rows);
+    /// Whether the core's own thread should do the numerics of a model of so many values.
+    pub(super) fn is_small(&self, values: usize) -> bool {
+        let rows = self.held_out.as_ref().map_or(0, Dataset::rows);
         values <= SMALL_MODEL && values.saturating_mul(rows) <= SMALL_EVALUATION
     }
 
-    /// Takes first parameters that a node made.
-    pub(super) fn adopt(&mut self, initial: Initial) -> Prepared {
-        self.set_current(initial.parameters, 0);
-        self.prepared()
-    }
-
-    /// Takes out the parameters, to go on with them.
-    pub(super) fn keep(&mut self) -> Kept {
-        Kept {
-            current: self.current.take(),
-            previous: self.previous.take(),
-        }
-    }
-
-    /// Begins a round with an empty sum, from the parameters after the round before it.
-    pub(super) fn open(&mut self, round: u32, weight_limit: u64) {
-        let begun = |current: &Current| current.round >= round;
-        let previous = self.previous.take();
-        if previous.is_some() && self.current.as_ref().is_some_and(begun) {
-            self.current = previous;
-        }
-        let Some(current) = &self.current else {
-            return;
-        };
-        let layout = current.parameters.layout();
-        let scale = Scale::new(layout.dtype(), self.plan.largest_update, weight_limit);
-        self.sum = Some((round, ExactSum::new(scale, layout.elements())));
-    }
-
-    /// What an acceptable update of the open round looks like.
-    pub(super) fn bounds(&self) -> Option<UpdateBounds> {
-        let (_, sum) = self.sum.as_ref()?;
-        let strategy = self.plan.strategy;
-        Some(UpdateBounds::new(*sum.scale(), self.layout()?, strategy))
+    /// Begins a round with an empty sum.
+    pub(super) fn open(&mut self, round: u32, bounds: &UpdateBounds) {
+        self.sum = Some((round, bounds.empty_sum()));
     }
 
     /// Adds what an attempt brought, which was checked, to the round's sum.
@@ -184,185 +121,119 @@ impl Materials {
         let Some((_, sum)) = self.sum.as_mut().filter(|(open, _)| *open == round) else {
             return;
         };
-        let addend = match parcel {
-            Parcel::Update(update) => Addend::update(update, weight),
-            Parcel::Sum(part) => Addend::partial(part, weight),
+        let added = match parcel {
+            Parcel::Update(update) => add(sum, update, |piece| Addend::update(piece, weight)),
+            Parcel::Sum(part) => add(sum, part, |piece| Addend::partial(piece, weight)),
             Parcel::Initial(_) => return,
         };
-        if let Err(error) = sum.fold_all(&[addend], self.threads) {
-            log::error!("an update that was checked cannot be added: {error}");
+        if let Err(reason) = added {
+            // The step will say that the sum is gone.
+            log::error!("round {round}: an update that was checked cannot be added: {reason}");
             self.sum = None;
         }
     }
 
-    /// Makes the step of the round; the digest of the new parameters.
-    pub(super) fn step(&mut self, round: u32) -> Result<[u8; 32], String> {
-        let (Some(current), Some((open, sum))) = (&self.current, self.sum.take()) else {
-            return Err("the round's sum is gone".to_owned());
+    /// Makes the step of the round from these parameters.
+    pub(super) fn step(&mut self, old: &Current, round: u32) -> Result<Current, String> {
+        let Some((open, sum)) = self.sum.take() else {
+            return Err("the round's sum is gone; the coordinator's log says why".to_owned());
         };
         if open != round {
             return Err(format!("the open sum is that of round {open}, not {round}"));
         }
-        let rate = self.plan.strategy.rate;
-        let old = current.parameters.values();
-        let values = match old {
-            Values::F32(old) => Values::F32(
-                old.iter()
-                    .zip(sum.mean())
-                    .map(|(&old, mean)| (f64::from(old) + rate * mean) as f32)
-                    .collect(),
-            ),
-            Values::F64(old) => Values::F64(
-                old.iter()
-                    .zip(sum.mean())
-                    .map(|(&old, mean)| old + rate * mean)
-                    .collect(),
-            ),
+        let mut encoder = Encoder::new(Arc::clone(&old.layout), round)?;
+        let step = |number| {
+            let made = stepped(&sum, old, number, self.rate);
+            made.map_err(|error| format!("round {round} {error}"))
         };
-        let layout = Arc::clone(current.parameters.layout());
-        let parameters = Parameters::new(layout, values)
-            .map_err(|error| format!("round {round} diverged: {error}"))?;
-        self.set_current(parameters, round);
-        let digest = self.current.as_ref().map(|current| &current.digest[..]);
-        digest
-            .and_then(|digest| digest.try_into().ok())
-            .ok_or_else(|| "no parameters".to_owned())
-    }
-
-    /// Evaluates the current parameters on the held-out rows.
-    pub(super) fn evaluate(&mut self) -> Result<Metrics, String> {
-        match (&self.model, &self.current, &self.rows.held_out) {
-            (Some(model), Some(current), Some(rows)) => {
-                let metrics = model
-                    .evaluate(&current.parameters, rows)
-                    .map_err(|error| error.to_string())?;
-                self.metrics = Some(metrics);
-                Ok(metrics)
-            }
-            _ => Err("nothing to evaluate on".to_owned()),
+        if old.bytes.pieces() == 1 {
+            encoder.push(step(0)?)?;
+            return encoder.finish();
         }
+        // The digest takes as long as the step, so another thread makes the steps.
+        thread::scope(|scope| {
+            let (done, pieces) = bounded(4);
+            scope.spawn(move || (0..old.bytes.pieces()).all(|n| done.send(step(n)).is_ok()));
+            pieces.iter().try_for_each(|piece| encoder.push(piece?))
+        })?;
+        encoder.finish()
     }
 
-    /// Lets go of all but the parameters.
+    /// Evaluates parameters on the held-out rows.
+    pub(super) fn evaluate(&self, current: &Current) -> Result<Metrics, String> {
+        let (Some(model), Some(rows)) = (&self.model, &self.held_out) else {
+            return Err("nothing to evaluate on".to_owned());
+        };
+        let found = model.evaluate(&current.parameters()?, rows);
+        found.map_err(|error| error.to_string())
+    }
+
+    /// Lets go of all.
     pub(super) fn release(&mut self) {
         self.sum = None;
-        self.rows.shipped = Vec::new();
-        self.rows.held_out = None;
-    }
-
-    /// The layout of the parameters, once there are any.
-    pub(super) fn layout(&self) -> Option<&Arc<Layout>> {
-        self.current
-            .as_ref()
-            .map(|current| current.parameters.layout())
-    }
-
-    /// How a node is told of a shard.
-    pub(super) fn shard_ref(&self, shard: u32) -> ShardRef {
-        let shipped = self.rows.shipped.get(shard as usize);
-        ShardRef {
-            index: i32::try_from(shard).unwrap_or(i32::MAX),
-            name: self.rows.shards[shard as usize].name.clone(),
-            digest: shipped.map(|(digest, _)| digest.clone()),
-            length: shipped.map(|(_, bytes)| crate::wire::convert::count(bytes.len())),
-        }
-    }
-
-    fn set_current(&mut self, parameters: Parameters, round: u32) {
-        let bytes = parameters.to_bytes();
-        let digest = transfer::digest(&bytes);
-        self.previous = self.current.replace(Current {
-            parameters,
-            bytes,
-            digest,
-            round,
-        });
+        self.held_out = None;
     }
 }
 
-impl Rows {
-    fn open(plan: &Plan, root: &Root) -> Result<Rows, String> {
-        let source = open_source(plan, root)?;
-        let mut shards = Vec::with_capacity(source.shards());
-        let mut shipped = Vec::new();
-        let ships = plan.data.spec.starts_with(SHIP);
-        for index in 0..source.shards() {
-            shards.push(Shard {
-                name: source.name(index).unwrap_or_default(),
-                rows: source.rows(index).unwrap_or(0) as u64,
-                private: false,
-            });
-            if ships {
-                let rows = source.shard(index).map_err(|error| error.to_string())?;
-                let bytes = encode(&rows);
-                shipped.push((transfer::digest(&bytes), bytes));
-            }
-        }
-        Ok(Rows {
-            shards,
-            shipped,
-            held_out: source.held_out().cloned(),
-            features: source.features(),
-            classes: source.classes(),
-        })
+/// Adds an update or a partial sum to a sum, piece by piece.
+fn add(
+    sum: &mut ExactSum,
+    brought: &Held,
+    as_addend: impl Fn(&[u8]) -> Addend<'_>,
+) -> Result<(), String> {
+    let weight = as_addend(&[]).weight();
+    let reason = |error: AddError| error.to_string();
+    sum.admit(weight).map_err(reason)?;
+    let value = brought.len() / sum.len().max(1);
+    for number in 0..brought.pieces() {
+        let piece = brought.piece(number).map_err(|error| error.to_string())?;
+        let first = number * PIECE / value;
+        sum.add(first, as_addend(&piece), 1).map_err(reason)?;
     }
-
-    /// The shards that nodes host, by name; of equal names one.
-    fn hosted(hosted: &[HostedShard]) -> Rows {
-        let mut known: Vec<&HostedShard> = hosted.iter().collect();
-        known.sort_by(|a, b| a.name.cmp(&b.name));
-        known.dedup_by(|a, b| a.name == b.name);
-        let most = |field: fn(&HostedShard) -> Option<i32>| {
-            let sizes = known.iter().filter_map(|shard| field(shard));
-            usize::try_from(sizes.max().unwrap_or(0)).unwrap_or(0)
-        };
-        Rows {
-            features: most(|shard| shard.features),
-            classes: most(|shard| shard.classes),
-            shards: known
-                .iter()
-                .map(|shard| Shard {
-                    name: shard.name.clone(),
-                    rows: u64::try_from(shard.rows).unwrap_or(0),
-                    private: true,
-                })
-                .collect(),
-            shipped: Vec::new(),
-            held_out: None,
-        }
-    }
-
-    fn fit(&self, model: &dyn Model) -> Result<(), String> {
-        let (features, classes) = (model.features(), model.classes());
-        if self.features != 0 && features != self.features {
-            return Err(format!(
-                "the model takes {features} features, the data have {}; \
-                 try `{AUTO_MODEL}`, which fits itself to the data",
-                self.features
-            ));
-        }
-        if self.classes > classes {
-            return Err(format!(
-                "the model knows {classes} classes, the data have {}",
-                self.classes
-            ));
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
-fn open_source(plan: &Plan, root: &Root) -> Result<Source, String> {
-    let request = Request {
-        spec: opened_as(&plan.data.spec),
-        partition: plan.data.partition.clone(),
-        shards: plan.data.shards.map(|shards| shards as usize),
-        seed: Seed(plan.seed.0),
-        held_out: plan.data.held_out,
+/// A piece of the new parameters: the old ones and `rate` times the mean.
+fn stepped(sum: &ExactSum, old: &Current, number: usize, rate: f64) -> Result<Bytes, String> {
+    let piece = old.bytes.piece(number).map_err(|error| error.to_string())?;
+    let dtype = old.layout.dtype();
+    let first = number * PIECE / dtype.size();
+    let mut means = vec![0.0; piece.len() / dtype.size()];
+    sum.mean_into(first, &mut means);
+    let mut new = BytesMut::zeroed(piece.len());
+    let finite = match dtype {
+        DType::F32 => combine(&mut new, &piece, &means, |old, mean| {
+            let value = (f64::from(f32::from_le_bytes(old)) + rate * mean) as f32;
+            (value.to_le_bytes(), value.is_finite())
+        }),
+        DType::F64 => combine(&mut new, &piece, &means, |old, mean| {
+            let value = f64::from_le_bytes(old) + rate * mean;
+            (value.to_le_bytes(), value.is_finite())
+        }),
     };
-    Source::open(&request, root).map_err(|error| error.to_string())
+    if finite {
+        return Ok(new.freeze());
+    }
+    Err(format!(
+        "diverged: a parameter among those from {first} on is no longer finite; \
+         a smaller learning rate may help"
+    ))
 }
 
-/// Whether only nodes hold the rows.
-pub(super) fn is_private(spec: &str) -> bool {
-    spec == PRIVATE || spec.starts_with("private:")
+/// Makes new values of old ones and means; whether all are finite.
+fn combine<const N: usize>(
+    new: &mut [u8],
+    old: &[u8],
+    means: &[f64],
+    make: impl Fn([u8; N], f64) -> ([u8; N], bool),
+) -> bool {
+    let (new, _) = new.as_chunks_mut::<N>();
+    let (old, _) = old.as_chunks::<N>();
+    let mut all = true;
+    for ((new, old), mean) in new.iter_mut().zip(old).zip(means) {
+        let (value, finite) = make(*old, *mean);
+        *new = value;
+        all &= finite;
+    }
+    all
 }

@@ -3,6 +3,7 @@
 mod board;
 mod call;
 mod command_line;
+mod current;
 mod desk;
 mod driver;
 mod faults;
@@ -11,7 +12,9 @@ mod link;
 mod materials;
 mod model_file;
 mod nodes_list;
+mod offer;
 mod pulse;
+mod rows;
 mod service;
 mod shell;
 mod training;

@@ -12,6 +12,7 @@ use thrift::server::TProcessor;
 use super::desk::{ACCEPTANCE, Desk, EVENTS};
 use super::faults::{invalid_plan, refusal, stopping, unknown};
 use super::model_file;
+use crate::app::transfer;
 use crate::clock;
 use crate::fed::{Ending, Event, Plan, RunId, RunState};
 use crate::net::{Address, Peer, ReplyWriter, RequestReader, Service};
@@ -23,7 +24,6 @@ use crate::wire::stubs::coordinator::{
     Report, ResumeRequest, RunStatus as WireStatus, RunsReply, RunsRequest, StatusRequest,
     SubmitReply, SubmitRequest, TrainRequest, WatchReply, WatchRequest,
 };
-use crate::wire::stubs::types;
 use crate::wire::stubs::types::{Chunk, ChunkRequest, Fault, FaultCode};
 
 /// Longest wait of one `watch`.
@@ -215,12 +215,11 @@ impl CoordinatorHandler for Visit {
     fn model(&self, request: ModelRequest) -> Result<ModelReply, Fault> {
         let run = RunId(request.run);
         let file = self.model_file(&run)?;
-        let digest = crate::app::transfer::digest(&file.bytes);
         Ok(ModelReply {
             run: run.0,
             round: convert::small(file.round),
             model: file.model,
-            file: convert::payload("safetensors", &file.bytes, &digest),
+            file: convert::payload("safetensors", &file.bytes, &file.digest),
         })
     }
 
@@ -232,18 +231,7 @@ impl CoordinatorHandler for Visit {
             )
         };
         let bytes = self.desk.workshop.blob(&request.digest).ok_or_else(gone)?;
-        let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
-        let size = usize::try_from(request.size.min(types::CHUNK_LIMIT)).unwrap_or(0);
-        if offset > bytes.len() {
-            let message = format!("offset {offset} is beyond the {} bytes", bytes.len());
-            return Err(fault(FaultCode::INVALID, message));
-        }
-        Ok(Chunk {
-            digest: request.digest,
-            length: convert::count(bytes.len()),
-            offset: request.offset,
-            data: bytes.slice(offset..(offset + size).min(bytes.len())),
-        })
+        transfer::chunk(&bytes, &request)
     }
 
     fn join(&self, request: JoinRequest) -> Result<JoinReply, Fault> {

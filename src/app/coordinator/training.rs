@@ -6,9 +6,11 @@ use bytes::Bytes;
 
 use super::call::{Parcel, Trouble, bytes_of};
 use crate::app::dial::{CallFailed, Dialled, Node};
+use crate::app::held::Held;
 use crate::fed::Trained;
-use crate::wire::convert::{UpdateBounds, foreign};
+use crate::wire::convert::{Invalid, UpdateBounds, foreign};
 use crate::wire::stubs::compute_node::{TrainReply, TrainRequest};
+use crate::wire::stubs::types::Payload;
 
 /// Has the shards of a request trained. A node that does not fold is asked for one after the other, and the sum
 /// is made here; its bits are the same.
@@ -37,11 +39,13 @@ pub(super) fn train(
         let (trained, update) = one(node, &request, bounds, deadline)?;
         all.push(trained);
         bounds.weight(&all)?;
+        let update = update.whole();
+        let update = update.map_err(|error| Invalid(error.to_string()))?;
         sum.fold(&update, bounds.weight(&[trained])?);
     }
     let mut bytes = Vec::with_capacity(sum.byte_length());
     sum.to_bytes(&mut bytes);
-    Ok((all, Parcel::Sum(bytes.into())))
+    Ok((all, Parcel::Sum(Bytes::from(bytes).into())))
 }
 
 fn one(
@@ -49,12 +53,12 @@ fn one(
     request: &TrainRequest,
     bounds: &UpdateBounds,
     deadline: Instant,
-) -> Result<(Trained, Bytes), Trouble> {
+) -> Result<(Trained, Held), Trouble> {
     let reply: TrainReply = node.call("train", deadline, |node| node.train(request))?;
     let trained = foreign::trained(&reply, 1)?[0];
     let length = bounds.accept(&reply.update)?;
-    let update = bytes_of(node, &reply.update, length, deadline)?;
-    bounds.check(&update)?;
+    let check = |offset, part: &[u8]| bounds.check(offset, part);
+    let update = checked(node, &reply.update, length, deadline, check)?;
     Ok((trained, update))
 }
 
@@ -70,7 +74,27 @@ fn together(
     let trained = foreign::trained(&reply, request.shards.len())?;
     let weight = bounds.weight(&trained)?;
     let length = bounds.accept_sum(&reply.update)?;
-    let sum = bytes_of(node, &reply.update, length, deadline)?;
-    bounds.check_sum(&sum, weight)?;
+    let check = |_, part: &[u8]| bounds.check_sum(part, weight);
+    let sum = checked(node, &reply.update, length, deadline, check)?;
     Ok((trained, Parcel::Sum(sum)))
+}
+
+/// The bytes of a payload, each part of which was looked at as it came, while it is in the processor's cache.
+fn checked(
+    node: &mut Dialled<Node>,
+    payload: &Payload,
+    length: usize,
+    deadline: Instant,
+    check: impl Fn(usize, &[u8]) -> Result<(), Invalid>,
+) -> Result<Held, Trouble> {
+    let mut found = Ok(());
+    let mut seen = 0;
+    let held = bytes_of(node, payload, length, deadline, |part| {
+        if found.is_ok() {
+            found = check(seen, part);
+        }
+        seen += part.len();
+    })?;
+    found?;
+    Ok(held)
 }

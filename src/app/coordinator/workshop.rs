@@ -1,6 +1,7 @@
 //! Carries out what the core asks for with parameters and data, and answers with facts.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -8,32 +9,76 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::call::{Job, Parcel, Reporter, Request};
+use super::call::{Job, Parcel, Reporter};
+use super::current::Current;
 use super::hosts::Hosts;
-use super::materials::{Materials, is_private};
+use super::materials::{Kept, Materials};
 use super::model_file::{self, ModelFile};
-use crate::app::transfer;
+use super::offer::Offer;
+use super::rows::is_private;
+use crate::app::held::Held;
 use crate::cluster::AttemptId;
-use crate::fed::{Command, Event, Plan, RunId, Work};
+use crate::fed::{Command, Evaluation, Event, Plan, Prepared, RunId, Work};
 use crate::ml::data::Root;
-use crate::wire::convert::{self, Initial, RAW, plan};
-use crate::wire::stubs::compute_node::{EvaluateRequest, InitialiseRequest, TrainRequest};
-use crate::wire::stubs::types::INLINE_LIMIT;
+use crate::wire::convert::Initial;
 
-/// A run's materials, or what is known before they are there.
-type Shared = Arc<Mutex<Materials>>;
+/// A run at work.
+struct Bench {
+    offer: Mutex<Offer>,
+    materials: Mutex<Materials>,
+    evaluation: Evaluation,
+    /// Whether the core's own thread does the numerics.
+    small: AtomicBool,
+}
+
+impl Bench {
+    fn new(offer: Offer, materials: Materials) -> Bench {
+        let bench = Bench {
+            evaluation: materials.evaluation(&offer.plan),
+            offer: Mutex::new(offer),
+            materials: Mutex::new(materials),
+            small: AtomicBool::new(true),
+        };
+        bench.measure();
+        bench
+    }
+
+    /// Looks how large the model is, once there is one.
+    fn measure(&self) {
+        let values = lock(&self.offer)
+            .current
+            .as_ref()
+            .map(|c| c.layout.elements());
+        let small = values.is_none_or(|values| lock(&self.materials).is_small(values));
+        self.small.store(small, Ordering::Relaxed);
+    }
+
+    fn current(&self) -> Option<Arc<Current>> {
+        lock(&self.offer).current.clone()
+    }
+
+    /// What the core is told.
+    fn prepared(&self) -> Prepared {
+        let offer = lock(&self.offer);
+        Prepared {
+            shards: offer.shards.clone(),
+            evaluation: self.evaluation,
+            parameters: offer.current.is_some(),
+        }
+    }
+}
 
 /// Does the numerics: for small models at once, for large ones on a thread of its own.
 pub(super) struct Workshop {
     root: Arc<Root>,
     hosts: Hosts,
     reporter: Reporter,
-    runs: Arc<Mutex<BTreeMap<RunId, Shared>>>,
+    runs: Arc<Mutex<BTreeMap<RunId, Arc<Bench>>>>,
     /// First parameters that clients brought with their plans.
     initial: Mutex<BTreeMap<RunId, Initial>>,
-    bench: Sender<(Shared, Command)>,
+    large: Sender<(Arc<Bench>, Command)>,
     /// Model files made lately, oldest first: digest and bytes.
-    files: Mutex<VecDeque<(Bytes, Bytes)>>,
+    files: Mutex<VecDeque<(Bytes, Held)>>,
 }
 
 /// Model files kept.
@@ -41,18 +86,18 @@ const FILES: usize = 4;
 
 impl Workshop {
     pub(super) fn new(root: Root, hosts: Hosts, reporter: Reporter) -> std::io::Result<Workshop> {
-        let (bench, work) = unbounded();
+        let (large, work) = unbounded();
         let teller = reporter.clone();
         thread::Builder::new()
             .name("numerics".to_owned())
-            .spawn(move || work_at_bench(&work, &teller))?;
+            .spawn(move || work_off(&work, &teller))?;
         Ok(Workshop {
             root: Arc::new(root),
             hosts,
             reporter,
             runs: Arc::default(),
             initial: Mutex::default(),
-            bench,
+            large,
             files: Mutex::default(),
         })
     }
@@ -60,13 +105,6 @@ impl Workshop {
     /// Keeps first parameters for a run that is about to be submitted.
     pub(super) fn bring(&self, run: RunId, initial: Initial) {
         lock(&self.initial).insert(run, initial);
-    }
-
-    /// Looks at a run's materials.
-    pub(super) fn look<T>(&self, run: &RunId, at: impl FnOnce(&Materials) -> T) -> Option<T> {
-        let shared = lock(&self.runs).get(run).cloned()?;
-        let materials = lock(&shared);
-        Some(at(&materials))
     }
 
     /// Opens the data of a run, on a thread of its own.
@@ -80,13 +118,14 @@ impl Workshop {
                 if is_private(&plan.data.spec) {
                     hosts.settle();
                 }
-                let kept = lock(&runs).remove(&id);
-                let kept = kept.map(|kept| lock(&kept).keep()).unwrap_or_default();
+                let kept = lock(&runs).remove(&id).map(|kept| keep(&kept));
                 let hosted = hosts.list();
+                let kept = kept.unwrap_or_default();
                 let made = Materials::prepare(plan, &root, &hosted, initial, kept);
-                let found = made.map(|materials| {
-                    let prepared = materials.prepared();
-                    lock(&runs).insert(id.clone(), Arc::new(Mutex::new(materials)));
+                let found = made.map(|(offer, materials)| {
+                    let bench = Bench::new(offer, materials);
+                    let prepared = bench.prepared();
+                    lock(&runs).insert(id.clone(), Arc::new(bench));
                     prepared
                 });
                 reporter.report(Event::Prepared(id, found));
@@ -100,20 +139,32 @@ impl Workshop {
     /// Carries out one of the commands that need a run's materials. What is small is done at once and its
     /// facts are returned; what is large goes to the other thread, in the same order.
     pub(super) fn carry_out(&self, run: &RunId, command: Command) -> Option<Event> {
-        let shared = lock(&self.runs).get(run).cloned()?;
-        if lock(&shared).is_small() {
-            return do_now(&shared, command, &self.reporter);
+        let bench = lock(&self.runs).get(run).cloned()?;
+        if let Command::Open {
+            round,
+            weight_limit,
+            ..
+        } = command
+        {
+            // At once, because tasks of the round are dispatched next.
+            lock(&bench.offer).open(round, weight_limit);
         }
-        let _ = self.bench.send((shared, command));
+        if bench.small.load(Ordering::Relaxed) {
+            return do_now(&bench, command, &self.reporter);
+        }
+        let _ = self.large.send((bench, command));
         None
     }
 
     /// A run's parameters as a file, kept for a while so that it can be fetched in chunks.
     pub(super) fn model_file(&self, run: &RunId) -> Option<Result<ModelFile, String>> {
-        let made = self.look(run, |materials| model_file::write(run, materials))??;
+        let bench = lock(&self.runs).get(run).cloned()?;
+        let current = bench.current()?;
+        let spec = lock(&bench.offer).model_spec.clone();
+        let made = model_file::write(run, &spec, &current);
         if let Ok(file) = &made {
             let mut files = lock(&self.files);
-            files.push_back((transfer::digest(&file.bytes), file.bytes.clone()));
+            files.push_back((file.digest.clone(), file.bytes.clone().into()));
             if files.len() > FILES {
                 files.pop_front();
             }
@@ -122,7 +173,7 @@ impl Workshop {
     }
 
     /// The bytes of a file made lately, by their digest.
-    pub(super) fn blob(&self, digest: &Bytes) -> Option<Bytes> {
+    pub(super) fn blob(&self, digest: &Bytes) -> Option<Held> {
         let files = lock(&self.files);
         let found = files.iter().find(|(name, _)| name == digest);
         found.map(|(_, bytes)| bytes.clone())
@@ -138,113 +189,26 @@ impl Workshop {
         &self,
         run: &RunId,
         attempt: AttemptId,
-        work: Work,
+        work: &Work,
         may_refuse: bool,
         limit: Duration,
     ) -> Option<Job> {
-        let shared = lock(&self.runs).get(run).cloned()?;
-        let materials = lock(&shared);
-        let (request, blobs) = match work {
-            Work::Train { round, shards } => {
-                let request = TrainRequest {
-                    may_refuse: Some(may_refuse),
-                    ..train_request(&materials, run, attempt, round, &shards, limit)?
-                };
-                let blobs = blobs(&materials, &shards);
-                (Request::Train(request, materials.bounds()?), blobs)
-            }
-            Work::Evaluate { round, shard } => {
-                let request = evaluate_request(&materials, run, attempt, round, shard, limit)?;
-                (Request::Evaluate(request), blobs(&materials, &[shard]))
-            }
-            Work::Initialise => {
-                let request = InitialiseRequest {
-                    model: materials.model_spec.clone(),
-                    seed: materials.plan.seed.0.cast_signed(),
-                };
-                (Request::Initialise(request), Vec::new())
-            }
-        };
-        Some(Job {
-            attempt,
-            request,
-            blobs,
-            limit,
-        })
+        let bench = lock(&self.runs).get(run).cloned()?;
+        lock(&bench.offer).job(run, attempt, work, may_refuse, limit)
     }
 }
 
-/// Blobs an attempt may need: its shards if they are shipped, the parameters if they are long.
-fn blobs(materials: &Materials, shards: &[u32]) -> Vec<(Bytes, Bytes)> {
-    let shipped = |&shard: &u32| materials.rows.shipped.get(shard as usize).cloned();
-    let mut blobs: Vec<(Bytes, Bytes)> = shards.iter().filter_map(shipped).collect();
-    if let Some(current) = &materials.current
-        && current.bytes.len() > usize::try_from(INLINE_LIMIT).unwrap_or(0)
-    {
-        blobs.push((current.digest.clone(), current.bytes.clone()));
+/// Takes out the parameters of a stopped run, when what is under way with them is done.
+fn keep(bench: &Bench) -> Kept {
+    let _idle = lock(&bench.materials);
+    let mut offer = lock(&bench.offer);
+    Kept {
+        current: offer.current.take(),
+        previous: offer.previous.take(),
     }
-    blobs
 }
 
-fn train_request(
-    materials: &Materials,
-    run: &RunId,
-    attempt: AttemptId,
-    round: u32,
-    shards: &[u32],
-    limit: Duration,
-) -> Option<TrainRequest> {
-    let current = materials.current.as_ref()?;
-    let run_plan = &materials.plan;
-    Some(TrainRequest {
-        run: run.0.clone(),
-        round: convert::small(round),
-        attempt: convert::attempt_id(attempt),
-        model: materials.model_spec.clone(),
-        layout: convert::tensors(current.parameters.layout()),
-        parameters: convert::payload(RAW, &current.bytes, &current.digest),
-        data: plan::data_ref(&run_plan.data, run_plan.seed),
-        shards: shards
-            .iter()
-            .map(|&shard| materials.shard_ref(shard))
-            .collect(),
-        training: plan::training(&run_plan.training),
-        seed: run_plan.seed.0.cast_signed(),
-        budget_ms: Some(convert::count(limit.as_millis())),
-        may_refuse: None,
-        largest_update: Some(run_plan.largest_update),
-        fold: match shards {
-            [_] => None,
-            _ => Some(materials.bounds()?.fold()),
-        },
-    })
-}
-
-fn evaluate_request(
-    materials: &Materials,
-    run: &RunId,
-    attempt: AttemptId,
-    round: u32,
-    shard: u32,
-    limit: Duration,
-) -> Option<EvaluateRequest> {
-    let current = materials.current.as_ref()?;
-    let run_plan = &materials.plan;
-    Some(EvaluateRequest {
-        run: run.0.clone(),
-        round: convert::small(round),
-        attempt: convert::attempt_id(attempt),
-        model: materials.model_spec.clone(),
-        layout: convert::tensors(current.parameters.layout()),
-        parameters: convert::payload(RAW, &current.bytes, &current.digest),
-        data: plan::data_ref(&run_plan.data, run_plan.seed),
-        shards: vec![materials.shard_ref(shard)],
-        seed: run_plan.seed.0.cast_signed(),
-        budget_ms: Some(convert::count(limit.as_millis())),
-    })
-}
-
-fn work_at_bench(work: &Receiver<(Shared, Command)>, reporter: &Reporter) {
+fn work_off(work: &Receiver<(Arc<Bench>, Command)>, reporter: &Reporter) {
     while let Ok((shared, command)) = work.recv() {
         if let Some(fact) = do_now(&shared, command, reporter) {
             reporter.report(fact);
@@ -252,15 +216,12 @@ fn work_at_bench(work: &Receiver<(Shared, Command)>, reporter: &Reporter) {
     }
 }
 
-fn do_now(shared: &Shared, command: Command, reporter: &Reporter) -> Option<Event> {
-    let mut materials = lock(shared);
+fn do_now(bench: &Bench, command: Command, reporter: &Reporter) -> Option<Event> {
+    let mut materials = lock(&bench.materials);
     match command {
-        Command::Open {
-            round,
-            weight_limit,
-            ..
-        } => {
-            materials.open(round, weight_limit);
+        Command::Open { round, .. } => {
+            let bounds = lock(&bench.offer).bounds?;
+            materials.open(round, &bounds);
             None
         }
         Command::Fold {
@@ -275,26 +236,47 @@ fn do_now(shared: &Shared, command: Command, reporter: &Reporter) -> Option<Even
             None
         }
         Command::Adopt(run, attempt) => {
-            let Some(Parcel::Initial(initial)) = reporter.take(attempt) else {
-                let reason = "the first parameters were lost".to_owned();
-                return Some(Event::Prepared(run, Err(reason)));
-            };
-            Some(Event::Prepared(run, Ok(materials.adopt(initial))))
+            drop(materials);
+            let adopted = adopt(bench, reporter.take(attempt));
+            Some(Event::Prepared(run, adopted.map(|()| bench.prepared())))
         }
         Command::Step { run, round, .. } => {
-            let digest = materials.step(round);
+            let made = bench
+                .current()
+                .ok_or_else(|| "no parameters".to_owned())
+                .and_then(|old| materials.step(&old, round));
+            let digest = made.map(|current| {
+                let digest = current.digest;
+                lock(&bench.offer).replace(current);
+                digest
+            });
             Some(Event::Stepped(run, round, digest))
         }
         Command::Evaluate(run, round) => {
-            let metrics = materials.evaluate();
+            let metrics = bench
+                .current()
+                .ok_or_else(|| "no parameters".to_owned())
+                .and_then(|current| materials.evaluate(&current));
             Some(Event::Evaluated(run, round, metrics))
         }
         Command::Release(_) => {
             materials.release();
+            lock(&bench.offer).shipped = Vec::new();
             None
         }
         _ => None,
     }
+}
+
+/// Takes the first parameters that a node made.
+fn adopt(bench: &Bench, brought: Option<Parcel>) -> Result<(), String> {
+    let Some(Parcel::Initial(initial)) = brought else {
+        return Err("the first parameters were lost".to_owned());
+    };
+    let current = Current::of(&initial.parameters, 0)?;
+    lock(&bench.offer).replace(current);
+    bench.measure();
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

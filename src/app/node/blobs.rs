@@ -1,28 +1,31 @@
 //! Blobs by their SHA-256: shards and long parameters that arrive in chunks, long updates to be fetched.
 
 use std::collections::BTreeMap;
+use std::io;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
+use crate::app::held::{Collector, Held};
 use crate::app::transfer;
-use crate::wire::convert::{count, fault};
+use crate::wire::convert::{count, fault, is_intact};
 use crate::wire::stubs::types::{Chunk, ChunkReply, ChunkRequest, Fault, FaultCode};
 
 /// Blobs that may be on their way at once; the one that was longest untouched gives way.
 const PARTIAL: usize = 16;
-/// Memory taken at once for a blob on its way.
-const STEP: usize = 4 << 20;
 
 #[derive(Debug)]
 struct Kept {
-    bytes: Bytes,
+    bytes: Held,
     used: u64,
 }
 
 #[derive(Debug)]
 struct Partial {
-    bytes: BytesMut,
+    bytes: Collector,
     length: usize,
+    /// Whether every chunk so far came with a checksum, and matched it.
+    checked: bool,
     used: u64,
 }
 
@@ -59,7 +62,7 @@ impl Blobs {
     }
 
     /// The bytes of a blob.
-    pub fn get(&mut self, digest: &Bytes) -> Option<Bytes> {
+    pub fn get(&mut self, digest: &Bytes) -> Option<Held> {
         let now = self.tick();
         let kept = self.kept.get_mut(digest)?;
         kept.used = now;
@@ -67,7 +70,7 @@ impl Blobs {
     }
 
     /// Keeps a blob.
-    pub fn keep(&mut self, digest: Bytes, bytes: Bytes) {
+    pub fn keep(&mut self, digest: Bytes, bytes: Held) {
         let used = self.tick();
         self.size += bytes.len();
         if let Some(old) = self.kept.insert(digest.clone(), Kept { bytes, used }) {
@@ -100,31 +103,39 @@ impl Blobs {
             );
             return Err(fault(FaultCode::INVALID, message));
         }
+        if !is_intact(&chunk.data, chunk.crc32) {
+            return Err(corrupt("a chunk does not match its checksum"));
+        }
         if self.has(&chunk.digest) {
             return Ok(ChunkReply { have: chunk.length });
         }
         let used = self.tick();
         self.make_room_for_partial(&chunk.digest);
-        let partial = self
-            .partial
-            .entry(chunk.digest.clone())
-            .or_insert_with(|| Partial {
-                bytes: BytesMut::new(),
+        if !self.partial.contains_key(&chunk.digest) {
+            let partial = Partial {
+                bytes: Collector::new(length).map_err(|error| unkept(&error))?,
                 length,
+                checked: true,
                 used,
-            });
+            };
+            self.partial.insert(chunk.digest.clone(), partial);
+        }
+        let Some(partial) = self.partial.get_mut(&chunk.digest) else {
+            return Ok(ChunkReply { have: 0 });
+        };
         partial.used = used;
-        let have = partial.bytes.len();
+        let have = partial.bytes.taken();
         let fits = partial.length == length
             && chunk.offset == count(have)
-            && chunk.data.len() <= length - have;
+            && chunk.data.len() <= partial.bytes.missing();
         if !fits {
             // Not where we are: the sender is told where to go on.
             return Ok(ChunkReply { have: count(have) });
         }
-        partial.bytes.reserve(chunk.data.len().min(STEP));
-        partial.bytes.extend_from_slice(&chunk.data);
-        let have = partial.bytes.len();
+        partial.checked &= chunk.crc32.is_some();
+        let pushed = partial.bytes.push(chunk.data.clone());
+        pushed.map_err(|error| unkept(&error))?;
+        let have = partial.bytes.taken();
         if have == length {
             self.complete(&chunk.digest)?;
         }
@@ -145,43 +156,47 @@ impl Blobs {
         let Some(partial) = self.partial.remove(digest) else {
             return Ok(());
         };
-        let bytes = partial.bytes.freeze();
-        if transfer::digest(&bytes) != *digest {
-            return Err(Fault {
-                retryable: Some(true),
-                ..fault(FaultCode::CORRUPT, "the bytes do not match the blob's name")
-            });
+        let bytes = partial.bytes.finish();
+        if !partial.checked && hash(&bytes).map_err(|error| unkept(&error))? != *digest {
+            return Err(corrupt("the bytes do not match the blob's name"));
         }
         self.keep(digest.clone(), bytes);
         Ok(())
     }
 
-    /// Part of a blob, at most `limit` bytes.
+    /// Part of a blob.
     ///
     /// # Errors
     /// When it is not here or has no such part.
-    pub fn chunk(&mut self, request: &ChunkRequest, limit: usize) -> Result<Chunk, Fault> {
-        let bytes = self
-            .get(&request.digest)
-            .ok_or_else(|| fault(FaultCode::NOT_FOUND, "no such blob is here"))?;
-        let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
-        let size = usize::try_from(request.size).unwrap_or(0).min(limit);
-        if offset > bytes.len() || size == 0 {
-            let message = format!(
-                "{} bytes at {} of a blob of {}",
-                request.size,
-                request.offset,
-                bytes.len()
-            );
-            return Err(fault(FaultCode::INVALID, message));
-        }
-        let end = (offset + size).min(bytes.len());
-        Ok(Chunk {
-            digest: request.digest.clone(),
-            length: count(bytes.len()),
-            offset: request.offset,
-            data: bytes.slice(offset..end),
-        })
+    pub fn chunk(&mut self, request: &ChunkRequest) -> Result<Chunk, Fault> {
+        let bytes = self.get(&request.digest);
+        let gone = || fault(FaultCode::NOT_FOUND, "no such blob is here");
+        transfer::chunk(&bytes.ok_or_else(gone)?, request)
+    }
+}
+
+/// SHA-256 of a blob.
+fn hash(blob: &Held) -> io::Result<Bytes> {
+    let mut hash = Sha256::new();
+    for number in 0..blob.pieces() {
+        hash.update(blob.piece(number)?);
+    }
+    Ok(Bytes::copy_from_slice(&hash.finalize()))
+}
+
+fn unkept(error: &io::Error) -> Fault {
+    let message = format!("a long blob cannot be kept in a temporary file: {error}");
+    Fault {
+        hint: Some("free space in the node's temporary directory, or set TMPDIR".to_owned()),
+        retryable: Some(true),
+        ..fault(FaultCode::INTERNAL, message)
+    }
+}
+
+fn corrupt(message: &str) -> Fault {
+    Fault {
+        retryable: Some(true),
+        ..fault(FaultCode::CORRUPT, message)
     }
 }
 
@@ -195,6 +210,7 @@ mod tests {
             length: count(bytes.len()),
             offset: count(from),
             data: bytes.slice(from..to),
+            crc32: None,
         }
     }
 
@@ -205,14 +221,17 @@ mod tests {
         assert_eq!(blobs.put(&chunk(&bytes, 0, 5)).unwrap().have, 5);
         assert_eq!(blobs.put(&chunk(&bytes, 7, 12)).unwrap().have, 5, "a gap");
         assert_eq!(blobs.put(&chunk(&bytes, 5, 12)).unwrap().have, 12);
-        assert_eq!(blobs.get(&transfer::digest(&bytes)), Some(bytes.clone()));
+        let kept = blobs.get(&transfer::digest(&bytes)).unwrap();
+        assert_eq!(kept.whole().unwrap(), bytes);
         assert_eq!(blobs.put(&chunk(&bytes, 0, 5)).unwrap().have, 12, "known");
         let request = ChunkRequest {
             digest: transfer::digest(&bytes),
             offset: 7,
-            size: 99,
+            size: 3,
         };
-        assert_eq!(&blobs.chunk(&request, 3).unwrap().data[..], b"wor");
+        let part = blobs.chunk(&request).unwrap();
+        assert_eq!(&part.data[..], b"wor");
+        assert!(is_intact(b"wor", part.crc32) && !is_intact(b"war", part.crc32));
     }
 
     #[test]
@@ -221,8 +240,11 @@ mod tests {
         let mut lie = chunk(&Bytes::from_static(b"truth"), 0, 5);
         lie.data = Bytes::from_static(b"false");
         assert_eq!(blobs.put(&lie).unwrap_err().code, FaultCode::CORRUPT);
+        lie.crc32 = Some(0);
+        assert_eq!(blobs.put(&lie).unwrap_err().code, FaultCode::CORRUPT);
         let long = chunk(&Bytes::from_static(b"more than ten"), 0, 1);
         assert_eq!(blobs.put(&long).unwrap_err().code, FaultCode::INVALID);
+        lie.crc32 = None;
         lie.length = -1;
         assert_eq!(blobs.put(&lie).unwrap_err().code, FaultCode::INVALID);
     }
@@ -231,10 +253,10 @@ mod tests {
     fn the_longest_unused_gives_way() {
         let mut blobs = Blobs::new(10);
         let names: Vec<Bytes> = (0..3u8).map(|i| Bytes::from(vec![i; 32])).collect();
-        blobs.keep(names[0].clone(), Bytes::from_static(b"1234"));
-        blobs.keep(names[1].clone(), Bytes::from_static(b"1234"));
+        blobs.keep(names[0].clone(), Bytes::from_static(b"1234").into());
+        blobs.keep(names[1].clone(), Bytes::from_static(b"1234").into());
         assert!(blobs.get(&names[0]).is_some());
-        blobs.keep(names[2].clone(), Bytes::from_static(b"1234"));
+        blobs.keep(names[2].clone(), Bytes::from_static(b"1234").into());
         assert!(blobs.has(&names[0]) && !blobs.has(&names[1]) && blobs.has(&names[2]));
     }
 }

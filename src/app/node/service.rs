@@ -11,7 +11,7 @@ use super::blobs::Blobs;
 use super::desk::{Attempt, Desk, Interrupted};
 use super::load::Gate;
 use super::shards::Shards;
-use crate::app::transfer;
+use crate::app::held::Held;
 use crate::clock;
 use crate::ml::data::{Dataset, Source};
 use crate::ml::metrics::Metrics;
@@ -28,8 +28,8 @@ use crate::wire::stubs::compute_node::{
     InitialiseRequest, TrainReply, TrainRequest,
 };
 use crate::wire::stubs::types::{
-    CHUNK_LIMIT, Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, INLINE_LIMIT,
-    MissingReply, MissingRequest, Payload, ShardRef,
+    Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, MissingReply, MissingRequest,
+    Payload, ShardRef,
 };
 
 /// What a node can do beyond the necessary.
@@ -94,8 +94,7 @@ impl ComputeNodeHandler for Worker {
             .desk
             .begin(request.attempt, deadline(request.budget_ms));
         let _slot = attempt.slot().map_err(interrupted)?;
-        let parameters = Parameters::from_bytes(Arc::clone(model.layout()), &bytes)
-            .map_err(|error| invalid("parameters", error, ""))?;
+        let parameters = self.parameters(&*model, &bytes)?;
         let place = self.place(&request.data, Seed(request.seed.cast_unsigned()))?;
         let mut merged: Option<Metrics> = None;
         for (index, shard) in shards {
@@ -115,9 +114,10 @@ impl ComputeNodeHandler for Worker {
     fn initialise(&self, request: InitialiseRequest) -> Result<InitialiseReply, Fault> {
         let model = request::model(&request.model)?;
         let parameters = model.initial(Seed(request.seed.cast_unsigned()));
+        let name = parameters.digest();
         Ok(InitialiseReply {
             layout: convert::tensors(model.layout()),
-            parameters: self.payload(convert::RAW, parameters.to_bytes()),
+            parameters: self.payload(convert::RAW, &parameters.to_bytes(), name),
         })
     }
 
@@ -141,7 +141,7 @@ impl ComputeNodeHandler for Worker {
 
     fn get_chunk(&self, request: ChunkRequest) -> Result<Chunk, Fault> {
         let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-        blobs.chunk(&request, usize::try_from(CHUNK_LIMIT).unwrap_or(0))
+        blobs.chunk(&request)
     }
 }
 
@@ -174,28 +174,36 @@ impl Worker {
     }
 
     /// The bytes of a payload: in the message, or a blob that must be here.
-    pub(super) fn bytes_of(&self, payload: &Payload, length: usize) -> Result<Bytes, Fault> {
+    pub(super) fn bytes_of(&self, payload: &Payload, length: usize) -> Result<Held, Fault> {
         if let Some(bytes) = &payload.inline_data {
-            return Ok(bytes.clone());
+            return Ok(bytes.clone().into());
         }
         let bytes = payload.digest.as_ref().and_then(|name| self.blob(name));
         bytes.filter(|b| b.len() == length).ok_or_else(missing_blob)
     }
 
-    fn blob(&self, name: &Bytes) -> Option<Bytes> {
+    /// Parameters of a model from their bytes.
+    pub(super) fn parameters(&self, model: &dyn Model, bytes: &Held) -> Result<Parameters, Fault> {
+        let pieces = (0..bytes.pieces()).map(|number| bytes.piece(number));
+        Parameters::from_pieces(Arc::clone(model.layout()), pieces)
+            .map_err(|error| fault(FaultCode::INTERNAL, error.to_string()))?
+            .map_err(|error| invalid("parameters", error, ""))
+    }
+
+    fn blob(&self, name: &Bytes) -> Option<Held> {
         let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
         blobs.get(name)
     }
 
-    /// Bytes for the coordinator; when they are many, kept as a blob to be fetched.
-    pub(super) fn payload(&self, codec: &str, bytes: Bytes) -> Payload {
-        if bytes.len() <= usize::try_from(INLINE_LIMIT).unwrap_or(0) {
-            return convert::payload(codec, &bytes, &Bytes::new());
+    /// Bytes for the coordinator; when they are many, kept as a blob of this name to be fetched.
+    pub(super) fn payload(&self, codec: &str, bytes: &Bytes, name: [u8; 32]) -> Payload {
+        let name = Bytes::copy_from_slice(&name);
+        let payload = convert::payload(codec, bytes, &name);
+        if payload.digest.is_some() {
+            let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+            blobs.keep(name, bytes.clone().into());
         }
-        let digest = transfer::digest(&bytes);
-        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-        blobs.keep(digest.clone(), bytes.clone());
-        convert::payload(codec, &bytes, &digest)
+        payload
     }
 
     /// Where the rows of a request are, opened if they are to be opened.
@@ -225,7 +233,8 @@ impl Worker {
             }
             Opened::Shipped => {
                 let name = shard.digest.as_ref().ok_or_else(missing_blob)?;
-                let bytes = self.blob(name).ok_or_else(missing_blob)?;
+                let bytes = self.blob(name).ok_or_else(missing_blob)?.whole();
+                let bytes = bytes.map_err(|error| fault(FaultCode::INTERNAL, error.to_string()))?;
                 Ok((self.shards.shipped(name, &bytes)?, None))
             }
         }

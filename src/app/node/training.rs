@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::desk::{Asked, Attempt};
 use super::service::{Worker, deadline, fitting, interrupted, untrained};
+use crate::app::held::Held;
 use crate::clock;
 use crate::fed::aggregate::ExactSum;
 use crate::ml::model::{Model, Trained};
@@ -15,7 +16,7 @@ use crate::seed::{Purpose, Seed};
 use crate::wire::convert::{self, count, fault, small};
 use crate::wire::request::{self, invalid};
 use crate::wire::stubs::compute_node::{ShardResult, TrainReply, TrainRequest};
-use crate::wire::stubs::types::{Fault, FaultCode, ShardRef};
+use crate::wire::stubs::types::{Fault, FaultCode, Payload, ShardRef};
 
 /// A request for training, checked.
 struct Task<'a> {
@@ -35,12 +36,13 @@ impl Worker {
         let attempt = self
             .desk
             .begin(request.attempt, deadline(request.budget_ms));
-        let asked = attempt.ask(request::key(request, &bytes));
+        let key = request::key(request);
+        let asked = attempt.ask(key);
         let duty = match asked.map_err(interrupted)? {
             Asked::Known(answer) => {
                 let (reply, update) = *answer;
                 // A long one may have given way to other blobs.
-                self.payload(&reply.update.codec, update);
+                self.payload(&reply.update.codec, &update, key);
                 return Ok(reply);
             }
             Asked::New(duty) => duty,
@@ -51,23 +53,23 @@ impl Worker {
             let pause = attempt.pause(clock::now() + delay);
             pause.map_err(interrupted)?;
         }
-        let (reply, update) = self.work_off(task, &bytes, &attempt)?;
+        let (mut reply, codec, update) = self.work_off(task, &bytes, &attempt)?;
+        reply.update = self.payload(codec, &update, key);
         duty.fulfil(&reply, update);
         Ok(reply)
     }
 
-    /// Trains one shard after the other. The reply, and the bytes of its update.
+    /// Trains one shard after the other. The reply, and codec and bytes of its update.
     fn work_off(
         &self,
         mut task: Task,
-        parameters: &Bytes,
+        parameters: &Held,
         attempt: &Attempt,
-    ) -> Result<(TrainReply, Bytes), Fault> {
+    ) -> Result<(TrainReply, &'static str, Bytes), Fault> {
         let begun = clock::now();
         let request = task.request;
         let seed = Seed(request.seed.cast_unsigned());
-        let start = Parameters::from_bytes(Arc::clone(task.model.layout()), parameters)
-            .map_err(|error| invalid("parameters", error, ""))?;
+        let start = self.parameters(&*task.model, parameters)?;
         let place = self.place(&request.data, seed)?;
         let mut results = Vec::with_capacity(task.shards.len());
         let mut epochs = 0;
@@ -100,14 +102,14 @@ impl Worker {
             }
         };
         let reply = TrainReply {
-            update: self.payload(codec, update.clone()),
             rows: results.iter().map(|one| one.rows).sum(),
             loss: mean_loss(&results),
             epochs: Some(small(epochs)),
             seconds: Some((clock::now() - begun).as_secs_f64()),
             shards: task.sum.is_some().then_some(results),
+            update: Payload::default(),
         };
-        Ok((reply, update))
+        Ok((reply, codec, update))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What nodes say, checked.
 
-use super::{Invalid, check_hello};
+use super::{Invalid, check_hello, is_intact};
 use crate::cluster::{Greeting, Pulse};
 use crate::fed::Trained;
 use crate::ml::layout::{DType, Layout, Tensor};
@@ -146,6 +146,11 @@ pub fn payload_length(payload: &Payload, codec: &str, expected: usize) -> Result
         (None, Some(digest)) if digest.len() == 32 => announced,
         _ => return Err(Invalid("a payload has neither bytes nor a digest".into())),
     };
+    if let Some(bytes) = &payload.inline_data
+        && !is_intact(bytes, payload.crc32)
+    {
+        return Err(Invalid("a payload does not match its checksum".to_owned()));
+    }
     if announced != expected || there != expected {
         return Err(Invalid(format!(
             "a payload of {there} bytes, announced as {announced}; the layout takes {expected}"

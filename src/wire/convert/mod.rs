@@ -91,15 +91,45 @@ pub fn tensors(layout: &Layout) -> Vec<types::Tensor> {
         .collect()
 }
 
-/// Bytes as a payload: within the message when they are few, else as a blob of this digest.
-pub fn payload(codec: &str, bytes: &bytes::Bytes, digest: &bytes::Bytes) -> Payload {
-    let inline = bytes.len() <= usize::try_from(types::INLINE_LIMIT).unwrap_or(0);
+/// Bytes as a payload: within the message when they are few, else as a blob of this name.
+pub fn payload(codec: &str, bytes: &bytes::Bytes, name: &bytes::Bytes) -> Payload {
+    if bytes.len() <= usize::try_from(types::INLINE_LIMIT).unwrap_or(0) {
+        inline(codec, bytes)
+    } else {
+        blob(codec, bytes.len(), name)
+    }
+}
+
+/// A payload within the message.
+pub fn inline(codec: &str, bytes: &bytes::Bytes) -> Payload {
     Payload {
         codec: codec.to_owned(),
         length: count(bytes.len()),
-        inline_data: inline.then(|| bytes.clone()),
-        digest: (!inline).then(|| digest.clone()),
+        inline_data: Some(bytes.clone()),
+        digest: None,
+        crc32: Some(checksum(bytes)),
     }
+}
+
+/// A payload of so many bytes that travels as a blob of this name.
+pub fn blob(codec: &str, length: usize, name: &bytes::Bytes) -> Payload {
+    Payload {
+        codec: codec.to_owned(),
+        length: count(length),
+        inline_data: None,
+        digest: Some(name.clone()),
+        crc32: None,
+    }
+}
+
+/// CRC-32 of bytes as it travels.
+pub fn checksum(bytes: &[u8]) -> i64 {
+    i64::from(crc32fast::hash(bytes))
+}
+
+/// Whether bytes are those that were sent, as far as the sender said.
+pub fn is_intact(bytes: &[u8], crc32: Option<i64>) -> bool {
+    crc32.is_none_or(|sent| sent == checksum(bytes))
 }
 
 /// A fault for the peer.

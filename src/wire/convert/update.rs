@@ -65,7 +65,7 @@ impl UpdateBounds {
         payload_length(payload, EXACT, 2 * self.length)
     }
 
-    /// Whether these bytes can be the sum of updates that weigh so much.
+    /// Whether these bytes, or some of them, can be the sum of updates that weigh so much.
     ///
     /// # Errors
     /// When a value is too large.
@@ -82,21 +82,15 @@ impl UpdateBounds {
         payload_length(payload, RAW, self.length)
     }
 
-    /// Whether the bytes can be summed.
+    /// Whether these bytes of an update, from `offset` on, can be summed.
     ///
     /// # Errors
-    /// When the length differs, or a value is not finite or out of range.
-    pub fn check(&self, update: &[u8]) -> Result<(), Invalid> {
-        if update.len() != self.length {
-            return Err(Invalid(format!(
-                "an update of {} bytes; the layout takes {}",
-                update.len(),
-                self.length
-            )));
-        }
-        self.scale
-            .check(update)
-            .map_err(|error| Invalid(error.to_string()))
+    /// When a value is not finite or out of range.
+    pub fn check(&self, offset: usize, update: &[u8]) -> Result<(), Invalid> {
+        self.scale.check(update).map_err(|mut error| {
+            error.position += offset * self.values / self.length;
+            Invalid(error.to_string())
+        })
     }
 }
 

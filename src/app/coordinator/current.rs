@@ -1,0 +1,112 @@
+//! Parameters after some round, encoded once for all nodes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::app::held::{Collector, Held, PIECE};
+use crate::ml::layout::Layout;
+use crate::ml::parameters::Parameters;
+use crate::wire::convert::{self, RAW};
+use crate::wire::stubs::types::{INLINE_LIMIT, Payload};
+
+/// Parameters after some round. They are decoded only where values are needed.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) layout: Arc<Layout>,
+    pub(super) bytes: Held,
+    /// SHA-256 of the bytes.
+    pub(super) digest: [u8; 32],
+    /// Rounds finished when these were made.
+    pub(super) round: u32,
+    payload: Payload,
+}
+
+impl Current {
+    /// Parameters in memory, encoded.
+    pub(super) fn of(parameters: &Parameters, round: u32) -> Result<Current, String> {
+        let layout = Arc::clone(parameters.layout());
+        let values = layout.elements();
+        let step = PIECE / layout.dtype().size();
+        let mut encoder = Encoder::new(layout, round)?;
+        for first in (0..values).step_by(step) {
+            encoder.push(parameters.encode(first..values.min(first + step)))?;
+        }
+        encoder.finish()
+    }
+
+    /// How nodes are told of them.
+    pub(super) fn payload(&self) -> Payload {
+        self.payload.clone()
+    }
+
+    /// The name and bytes of the blob that nodes need, if they are too long for a message.
+    pub(super) fn blob(&self) -> Option<(Bytes, Held)> {
+        let name = self.payload.digest.clone()?;
+        Some((name, self.bytes.clone()))
+    }
+
+    /// The values.
+    pub(super) fn parameters(&self) -> Result<Parameters, String> {
+        let bytes = self.bytes.whole().map_err(|error| unreadable(&error))?;
+        Parameters::from_bytes(Arc::clone(&self.layout), &bytes).map_err(|error| error.to_string())
+    }
+}
+
+/// Takes parameters in piece by piece.
+pub(super) struct Encoder {
+    layout: Arc<Layout>,
+    round: u32,
+    pieces: Collector,
+    hash: Sha256,
+}
+
+impl Encoder {
+    pub(super) fn new(layout: Arc<Layout>, round: u32) -> Result<Encoder, String> {
+        let pieces = Collector::new(layout.byte_length()).map_err(|error| unwritable(&error))?;
+        Ok(Encoder {
+            layout,
+            round,
+            pieces,
+            hash: Sha256::new(),
+        })
+    }
+
+    /// Takes in the next piece.
+    pub(super) fn push(&mut self, piece: Bytes) -> Result<(), String> {
+        self.hash.update(&piece);
+        self.pieces.push(piece).map_err(|error| unwritable(&error))
+    }
+
+    pub(super) fn finish(self) -> Result<Current, String> {
+        let bytes = self.pieces.finish();
+        let digest: [u8; 32] = self.hash.finalize().into();
+        let name = Bytes::copy_from_slice(&digest);
+        let fits = bytes.len() <= usize::try_from(INLINE_LIMIT).unwrap_or(0);
+        let payload = if fits {
+            let inline = bytes.whole().map_err(|error| unreadable(&error))?;
+            convert::inline(RAW, &inline)
+        } else {
+            convert::blob(RAW, bytes.len(), &name)
+        };
+        Ok(Current {
+            layout: self.layout,
+            bytes,
+            digest,
+            round: self.round,
+            payload,
+        })
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> String {
+    format!("the parameters cannot be read back from their temporary file: {error}")
+}
+
+fn unwritable(error: &std::io::Error) -> String {
+    format!(
+        "the parameters cannot be written to a temporary file: {error}; free space in {} or set TMPDIR",
+        std::env::temp_dir().display()
+    )
+}

@@ -1,0 +1,266 @@
+//! Long byte strings, held in pieces: in memory, or, when they are very long, in a file without a name.
+//!
+//! Pieces are as long as the chunks in which blobs travel. So nothing is ever copied together, buffers of one size
+//! are used again and again, and a model of hundreds of megabytes passes through a coordinator that never has the
+//! whole of it in memory.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+/// Bytes of a piece; the last may be shorter.
+pub const PIECE: usize = 512 << 10;
+/// What is longer is kept in a file: it goes through the system's cache, which gives way to programs.
+const LONGEST_IN_MEMORY: usize = 128 << 20;
+
+/// Bytes that can be had piece by piece. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Held {
+    length: usize,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Memory(Arc<[Bytes]>),
+    File(Arc<File>),
+}
+
+impl Held {
+    /// How many bytes.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// How many pieces.
+    pub fn pieces(&self) -> usize {
+        self.length.div_ceil(PIECE)
+    }
+
+    /// The piece of this number, which starts at `number * PIECE`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    ///
+    /// # Panics
+    /// When there is no such piece.
+    pub fn piece(&self, number: usize) -> io::Result<Bytes> {
+        match &self.place {
+            Place::Memory(pieces) => Ok(pieces[number].clone()),
+            Place::File(file) => {
+                let offset = number * PIECE;
+                let mut piece = BytesMut::zeroed(PIECE.min(self.length - offset));
+                file.read_exact_at(&mut piece, offset as u64)?;
+                Ok(piece.freeze())
+            }
+        }
+    }
+
+    /// Up to `size` bytes from `offset` on: fewer at the end. Bytes of one piece in memory are not copied.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(&self, offset: usize, size: usize) -> io::Result<Bytes> {
+        let end = self.length.min(offset.saturating_add(size));
+        if offset >= end {
+            return Ok(Bytes::new());
+        }
+        let (first, last) = (offset / PIECE, (end - 1) / PIECE);
+        let part = |number: usize| -> io::Result<Bytes> {
+            let start = number * PIECE;
+            let piece = self.piece(number)?;
+            Ok(piece.slice(offset.max(start) - start..piece.len().min(end - start)))
+        };
+        if first == last {
+            return part(first);
+        }
+        let mut bytes = BytesMut::with_capacity(end - offset);
+        for number in first..=last {
+            bytes.extend_from_slice(&part(number)?);
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// All bytes in one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn whole(&self) -> io::Result<Bytes> {
+        self.read(0, self.length)
+    }
+}
+
+/// Takes in bytes one after the other.
+#[derive(Debug)]
+pub struct Collector {
+    length: usize,
+    taken: usize,
+    /// What came of a piece that is not whole yet.
+    begun: BytesMut,
+    place: Taken,
+}
+
+#[derive(Debug)]
+enum Taken {
+    Memory(Vec<Bytes>),
+    File(File),
+}
+
+impl Collector {
+    /// For so many bytes in all. Memory is taken as they come.
+    ///
+    /// # Errors
+    /// When they are to be kept in a file and none can be made.
+    pub fn new(length: usize) -> io::Result<Collector> {
+        let place = if length > LONGEST_IN_MEMORY {
+            Taken::File(tempfile::tempfile()?)
+        } else {
+            Taken::Memory(Vec::new())
+        };
+        Ok(Collector {
+            length,
+            taken: 0,
+            begun: BytesMut::new(),
+            place,
+        })
+    }
+
+    /// How many bytes came so far.
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// How many are still to come.
+    pub fn missing(&self) -> usize {
+        self.length - self.taken
+    }
+
+    /// Takes in the next bytes. Whole pieces are not copied.
+    ///
+    /// # Errors
+    /// When the file cannot be written, for example because the disk is full.
+    ///
+    /// # Panics
+    /// When there are more than [`Collector::missing`].
+    pub fn push(&mut self, mut bytes: Bytes) -> io::Result<()> {
+        assert!(bytes.len() <= self.missing(), "more bytes than announced");
+        while !bytes.is_empty() {
+            let begun = self.begun.len();
+            let piece = PIECE.min(self.missing() + begun);
+            let part = bytes.split_to(bytes.len().min(piece - begun));
+            self.taken += part.len();
+            if part.len() == piece {
+                self.keep(part)?;
+                continue;
+            }
+            self.begun.extend_from_slice(&part);
+            if self.begun.len() == piece {
+                let whole = self.begun.split().freeze();
+                self.keep(whole)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a whole piece, all of which is counted as taken.
+    fn keep(&mut self, piece: Bytes) -> io::Result<()> {
+        let offset = (self.taken - piece.len()) as u64;
+        match &mut self.place {
+            Taken::Memory(pieces) => pieces.push(piece),
+            Taken::File(file) => file.write_all_at(&piece, offset)?,
+        }
+        Ok(())
+    }
+
+    /// All of it.
+    ///
+    /// # Panics
+    /// When pieces are missing.
+    pub fn finish(self) -> Held {
+        assert_eq!(self.taken, self.length, "pieces are missing");
+        Held {
+            length: self.length,
+            place: match self.place {
+                Taken::Memory(pieces) => Place::Memory(pieces.into()),
+                Taken::File(file) => Place::File(Arc::new(file)),
+            },
+        }
+    }
+}
+
+impl From<Bytes> for Held {
+    fn from(bytes: Bytes) -> Held {
+        let pieces = (0..bytes.len())
+            .step_by(PIECE)
+            .map(|offset| bytes.slice(offset..bytes.len().min(offset + PIECE)));
+        Held {
+            length: bytes.len(),
+            place: Place::Memory(pieces.collect()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many bytes, each the number of its piece, taken in by so many at a time.
+    fn collect(length: usize, step: usize) -> Held {
+        let mut collector = Collector::new(length).unwrap();
+        while collector.missing() > 0 {
+            let from = collector.taken();
+            let bytes = (from..length.min(from + step)).map(|at| (at / PIECE) as u8);
+            collector.push(bytes.collect()).unwrap();
+        }
+        collector.finish()
+    }
+
+    #[test]
+    fn pieces_come_back_from_memory_and_from_a_file() {
+        for (length, pieces) in [(0, 0), (1, 1), (PIECE, 1), (PIECE + 5, 2)] {
+            let held = collect(length, PIECE);
+            assert_eq!((held.len(), held.pieces()), (length, pieces));
+            assert_eq!(held.whole().unwrap().len(), length);
+        }
+        let held = collect(LONGEST_IN_MEMORY + 3, 3 * PIECE);
+        assert!(matches!(held.place, Place::File(_)));
+        assert_eq!(&held.piece(256).unwrap()[..], [0, 0, 0]);
+        assert!(held.piece(7).unwrap().iter().all(|&byte| byte == 7));
+        assert_eq!(held.whole().unwrap()[5 * PIECE], 5);
+    }
+
+    #[test]
+    fn bytes_of_any_length_become_pieces_and_parts() {
+        for step in [PIECE / 3, PIECE, 2 * PIECE + 7] {
+            let held = collect(3 * PIECE + 10, step);
+            assert_eq!(held.pieces(), 4);
+            let part = held.read(PIECE - 2, 4).unwrap();
+            assert_eq!(&part[..], [0, 0, 1, 1]);
+            assert_eq!(held.read(3 * PIECE + 8, 99).unwrap().len(), 2);
+            assert!(held.read(usize::MAX, 1).unwrap().is_empty());
+            let whole = held.whole().unwrap();
+            assert!(
+                whole
+                    .iter()
+                    .enumerate()
+                    .all(|(at, &byte)| byte == (at / PIECE) as u8)
+            );
+        }
+    }
+
+    #[test]
+    fn bytes_are_held_without_a_copy() {
+        let bytes = Bytes::from(vec![3; PIECE + 1]);
+        let held = Held::from(bytes.clone());
+        assert_eq!(held.piece(1).unwrap().as_ptr(), bytes[PIECE..].as_ptr());
+        assert_eq!(held.whole().unwrap(), bytes);
+    }
+}
