@@ -61,14 +61,13 @@ def need(package, install=None):
         sys.exit(0)
 
 
-def report(chosen, bench, system, case, values, unit, version, more_is_better=False, **extra):
-    """Prints one result: the best of `values`, and their median."""
-    best = max(values) if more_is_better else min(values)
+def report(chosen, bench, system, case, values, unit, version, pick=min, **extra):
+    """Prints one result: what `pick` takes of `values`, and their median."""
     line = {
         "bench": bench,
         "system": system,
         "case": case,
-        "value": rounded(best),
+        "value": rounded(pick(values)),
         "unit": unit,
         "version": version,
         "median": rounded(statistics.median(values)),
@@ -135,7 +134,7 @@ def read_check(path, numpy):
             numpy.array(layer["weights"], numpy.float32).reshape(inputs, outputs),
             numpy.array(layer["biases"], numpy.float32).reshape(outputs),
         )
-        for layer, inputs, outputs in zip(check["layers"], widths, widths[1:], strict=False)
+        for layer, inputs, outputs in zip(check["layers"], widths, widths[1:])
     ]
     check["rows"] = numpy.array(check["rows"], numpy.float32).reshape(-1, widths[0])
     check["labels"] = numpy.array(check["labels"], numpy.int64)

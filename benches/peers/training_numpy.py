@@ -32,7 +32,7 @@ def main():
             )
             common.report(
                 chosen, "training", "numpy", f"{model} batch {name}",
-                values, "samples/s", numpy.__version__, more_is_better=True,
+                values, "samples/s", numpy.__version__, pick=max,
             )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def main():
         step = stepper(torch, network, check["learning_rate"])
         return common.run_check(
             check,
-            lambda rows, labels, _: step(torch.from_numpy(rows), torch.from_numpy(labels)),
+            lambda rows, labels, _: step(torch.from_numpy(rows), torch.from_numpy(labels)).item(),
             # As numpy's: inputs x outputs, though sums do not tell.
             lambda: [p.detach().numpy().T for p in network.parameters()],
             numpy,
@@ -75,7 +75,7 @@ def main():
             values = common.rates(lambda: epoch(torch, step, rows, labels, batch), common.ROWS)
             common.report(
                 chosen, "training", "torch", f"{model} batch {name}",
-                values, "samples/s", torch.__version__, more_is_better=True,
+                values, "samples/s", torch.__version__, pick=max,
             )  # fmt: skip
 
 
