@@ -17,8 +17,8 @@ use serde_json::json;
 /// Rows trained on; with batch 0 all are one step.
 const ROWS: usize = 2_048;
 /// Each measurement trains for at least so long, as often as said; the best counts.
-const ENOUGH: Duration = Duration::from_millis(60);
-const REPEATS: usize = 5;
+const ENOUGH: Duration = Duration::from_millis(8);
+const REPEATS: usize = 40;
 
 fn rows(features: usize, classes: usize) -> Dataset {
     let mut stream = Seed(1).stream(Purpose::Synthetic, 0, 0);

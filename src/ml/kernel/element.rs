@@ -7,6 +7,11 @@ pub trait Element: Copy + 'static {
     /// A register of the instruction set.
     type Register<S: Simd>: Copy;
 
+    /// Numbers in a register.
+    fn lanes<S: Simd>() -> usize {
+        size_of::<Self::Register<S>>() / size_of::<Self>()
+    }
+
     /// This number in all lanes.
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Register<S>;
 

@@ -12,7 +12,7 @@ use super::panels::Panels;
 use crate::ml::real::Real;
 
 /// Inputs worked on before going to the next panel; their columns stay in the nearest cache.
-const INPUTS: usize = 64;
+const INPUTS: usize = 96;
 
 /// What a block of rows adds to the gradient of a layer.
 pub struct Gradient<'a, T> {
@@ -36,18 +36,30 @@ impl<T: Real> Gradient<'_, T> {
     /// # Panics
     /// When lengths do not fit.
     pub fn add(self, isa: Isa) {
-        isa.run(self);
+        let width = self.sums.width();
+        let rows = self.derivatives.len() / width;
+        isa.run(Adding {
+            of: self,
+            rows,
+            width,
+        });
     }
 }
 
-impl<T: Real> Work for Gradient<'_, T> {
+struct Adding<'a, T> {
+    of: Gradient<'a, T>,
+    rows: usize,
+    width: usize,
+}
+
+impl<T: Real> Work for Adding<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        let length = self.sums.panel_length();
-        let count = self.sums.rows() - 1;
-        let total = self.sums.values().len();
+        let length = self.of.sums.panel_length();
+        let count = self.of.sums.rows() - 1;
+        let total = self.of.sums.values().len();
         let mut top = 0;
         while top < count {
             let bottom = count.min(top + INPUTS);
@@ -74,7 +86,7 @@ struct Place {
     input: usize,
 }
 
-impl<T: Real> Gradient<'_, T> {
+impl<T: Real> Adding<'_, T> {
     /// Some inputs' weights to the outputs of a panel, which starts at `panel`.
     #[inline(always)]
     fn strip<S: Simd, const WIDTH: usize>(
@@ -84,8 +96,8 @@ impl<T: Real> Gradient<'_, T> {
         top: usize,
         bottom: usize,
     ) {
-        let lanes = self.sums.lanes();
-        let column = panel / self.sums.rows();
+        let lanes = T::lanes::<S>();
+        let column = panel / self.of.sums.rows();
         let place = |input| Place {
             start: panel + (1 + input) * WIDTH * lanes,
             column,
@@ -95,7 +107,11 @@ impl<T: Real> Gradient<'_, T> {
             self.biases::<S, WIDTH>(simd, panel, column);
         }
         let mut top = top;
-        while top + 4 <= bottom {
+        while top + 6 <= bottom {
+            self.tile::<S, 6, WIDTH>(simd, place(top));
+            top += 6;
+        }
+        if top + 4 <= bottom {
             self.tile::<S, 4, WIDTH>(simd, place(top));
             top += 4;
         }
@@ -111,19 +127,18 @@ impl<T: Real> Gradient<'_, T> {
     #[inline(always)]
     fn tile<S: Simd, const HEIGHT: usize, const WIDTH: usize>(&mut self, simd: S, place: Place) {
         let mut slopes = self.begin::<S, HEIGHT, WIDTH>(simd, place.start);
-        let width = self.sums.width();
-        let rows = self.derivatives.len() / width;
+        let width = self.width;
         let (mut input, mut derivative) = (place.input, place.column);
-        for _ in 0..rows {
-            let inputs = &self.inputs[input..input + HEIGHT];
-            let derivatives = &T::registers::<S>(&self.derivatives[derivative..])[..WIDTH];
+        for _ in 0..self.rows {
+            let inputs = &self.of.inputs[input..input + HEIGHT];
+            let derivatives = &T::registers::<S>(&self.of.derivatives[derivative..])[..WIDTH];
             for (slopes, input) in slopes.iter_mut().zip(inputs) {
                 let input = T::splat(simd, *input);
                 for (slope, derivative) in slopes.iter_mut().zip(derivatives) {
                     *slope = T::add_product(simd, *slope, input, *derivative);
                 }
             }
-            input += self.inputs_step;
+            input += self.of.inputs_step;
             derivative += width;
         }
         self.end(simd, place.start, slopes);
@@ -132,7 +147,7 @@ impl<T: Real> Gradient<'_, T> {
     #[inline(always)]
     fn biases<S: Simd, const WIDTH: usize>(&mut self, simd: S, start: usize, column: usize) {
         let mut slopes = self.begin::<S, 1, WIDTH>(simd, start);
-        for row in self.derivatives.chunks_exact(self.sums.width()) {
+        for row in self.of.derivatives.chunks_exact(self.width) {
             let derivatives = T::registers::<S>(&row[column..]);
             for (slope, derivative) in slopes[0].iter_mut().zip(derivatives) {
                 *slope = T::plus(simd, *slope, *derivative);
@@ -149,8 +164,8 @@ impl<T: Real> Gradient<'_, T> {
         start: usize,
     ) -> [[T::Register<S>; WIDTH]; HEIGHT] {
         let mut slopes = [[T::splat(simd, T::ZERO); WIDTH]; HEIGHT];
-        if !self.is_first {
-            let sums = T::registers::<S>(&self.sums.values()[start..]);
+        if !self.of.is_first {
+            let sums = T::registers::<S>(&self.of.sums.values()[start..]);
             slopes
                 .as_flattened_mut()
                 .copy_from_slice(&sums[..HEIGHT * WIDTH]);
@@ -166,15 +181,19 @@ impl<T: Real> Gradient<'_, T> {
         start: usize,
         slopes: [[T::Register<S>; WIDTH]; HEIGHT],
     ) {
-        match &mut self.step {
+        let places = start..start + HEIGHT * WIDTH * T::lanes::<S>();
+        match &mut self.of.step {
             Some((parameters, length)) => {
                 let length = T::splat(simd, *length);
-                let parameters = T::registers_mut::<S>(&mut parameters.values_mut()[start..]);
-                for (parameter, slope) in parameters.iter_mut().zip(slopes.as_flattened()) {
-                    *parameter = T::take_product(simd, *parameter, length, *slope);
+                let parameters = T::registers_mut::<S>(&mut parameters.values_mut()[places]);
+                let (rows, _) = parameters.as_chunks_mut::<WIDTH>();
+                for (row, slopes) in rows.iter_mut().zip(&slopes) {
+                    for (parameter, slope) in row.iter_mut().zip(slopes) {
+                        *parameter = T::take_product(simd, *parameter, length, *slope);
+                    }
                 }
             }
-            None => T::registers_mut::<S>(&mut self.sums.values_mut()[start..])[..HEIGHT * WIDTH]
+            None => T::registers_mut::<S>(&mut self.of.sums.values_mut()[places])
                 .copy_from_slice(slopes.as_flattened()),
         }
     }

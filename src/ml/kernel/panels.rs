@@ -44,11 +44,6 @@ impl<T: Real> Panels<T> {
         self.columns.next_multiple_of(self.lanes)
     }
 
-    /// Values in a register.
-    pub(super) fn lanes(&self) -> usize {
-        self.lanes
-    }
-
     /// Values in a full panel; the last one may be half as wide.
     pub(super) fn panel_length(&self) -> usize {
         2 * self.lanes * self.rows

@@ -87,7 +87,11 @@ impl<T: Real> Product<'_, T> {
         panel: &[[T::Register<S>; WIDTH]],
     ) {
         let mut top = 0;
-        while top + 4 <= self.rows {
+        while top + 6 <= self.rows {
+            self.tile::<S, 6, WIDTH>(simd, top, place, panel);
+            top += 6;
+        }
+        if top + 4 <= self.rows {
             self.tile::<S, 4, WIDTH>(simd, top, place, panel);
             top += 4;
         }
