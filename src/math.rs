@@ -31,24 +31,37 @@ const EXP_SERIES: [f64; 12] = [
 /// e to the power `x`, with an error below 2 units in the last place (below 1 for most arguments).
 ///
 /// `x` is split into n ln 2 + r with |r| <= ln 2 / 2; the Taylor series of e^r is scaled by 2^n.
-/// There are no branches, so loops over it vectorise. Overflow gives infinity, underflow goes
-/// through the subnormal numbers to 0, NaN stays NaN.
+/// Overflow gives infinity, underflow goes through the subnormal numbers to 0, NaN stays NaN.
 #[inline]
 pub fn exp(x: f64) -> f64 {
-    let x = x.clamp(-746.0, 710.0);
-    let shifted = x * LOG2_E + ROUNDER;
-    let n = shifted - ROUNDER;
-    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    let mut sum = EXP_SERIES[11];
-    for term in EXP_SERIES[..11].iter().rev() {
-        sum = sum * r + term;
+    exp_each([x])[0]
+}
+
+/// [`exp`] of each of some numbers. There are no branches, and no step waits for the last step of
+/// the number beside it, so this fills the registers of whatever it is compiled for.
+#[inline(always)]
+pub fn exp_each<const COUNT: usize>(x: [f64; COUNT]) -> [f64; COUNT] {
+    let shifted = x.map(|x| x.clamp(-746.0, 710.0) * LOG2_E + ROUNDER);
+    let mut r = x;
+    for (r, shifted) in r.iter_mut().zip(&shifted) {
+        let n = shifted - ROUNDER;
+        *r = (r.clamp(-746.0, 710.0) - n * LN2_HIGH) - n * LN2_LOW;
     }
-    let power = 1.0 + (r + r * r * sum);
-    // 2^n in two factors, because n may be outside the range of normal exponents.
-    let exponent = shifted.to_bits().wrapping_sub(ROUNDER.to_bits());
-    let half = exponent.wrapping_add(2_048) >> 1;
-    let rest = exponent.wrapping_sub(half).wrapping_add(2_047);
-    power * f64::from_bits(half.wrapping_sub(1) << 52) * f64::from_bits(rest << 52)
+    let mut sum = [EXP_SERIES[11]; COUNT];
+    for term in EXP_SERIES[..11].iter().rev() {
+        for (sum, r) in sum.iter_mut().zip(&r) {
+            *sum = *sum * r + term;
+        }
+    }
+    for ((sum, r), shifted) in sum.iter_mut().zip(&r).zip(&shifted) {
+        let power = 1.0 + (r + r * r * *sum);
+        // 2^n in two factors, because n may be outside the range of normal exponents.
+        let exponent = shifted.to_bits().wrapping_sub(ROUNDER.to_bits());
+        let half = exponent.wrapping_add(2_048) >> 1;
+        let rest = exponent.wrapping_sub(half).wrapping_add(2_047);
+        *sum = power * f64::from_bits(half.wrapping_sub(1) << 52) * f64::from_bits(rest << 52);
+    }
+    sum
 }
 
 /// Natural logarithm of `x`, with an error below 2 units in the last place.

@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
+use super::kernel::Element;
 use super::layout::{DType, Layout};
 use super::parameters::{Parameters, Values};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ pub trait Real:
     + Neg<Output = Self>
     + AddAssign
     + SubAssign
-    + 'static
+    + Element
 {
     /// 0.
     const ZERO: Self;

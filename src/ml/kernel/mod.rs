@@ -1,7 +1,19 @@
-//! The inner loops: products of matrices, each with one fixed order of additions.
+//! The inner loops: products of matrices, each with one fixed order of additions, compiled for every
+//! instruction set and chosen as the program runs.
 
+mod convert;
+mod element;
+mod gradient;
+mod isa;
+mod panels;
 mod product;
-mod transpose;
 
-pub use product::{add_product, add_transposed_product};
-pub use transpose::transpose;
+pub use convert::{narrow, widen};
+pub use element::Element;
+pub use gradient::Gradient;
+pub use isa::{Isa, Work};
+pub use panels::Panels;
+pub use product::product;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,9 @@
 //! What a hidden unit makes of its weighted sum.
 
-use crate::math::exp;
+use pulp::Simd;
+
+use crate::math::exp_each;
+use crate::ml::kernel::{Isa, Work};
 use crate::ml::real::Real;
 
 /// Function of a hidden unit. Its derivative is written in terms of its result.
@@ -18,26 +21,56 @@ pub(super) enum Activation {
 
 impl Activation {
     /// Replaces weighted sums by their results.
-    pub fn apply<T: Real>(self, values: &mut [T]) {
-        match self {
+    pub fn apply<T: Real>(self, isa: Isa, values: &mut [T]) {
+        if self != Activation::Classic {
+            isa.run(Apply(self, values));
+        }
+    }
+
+    /// Multiplies the loss's derivatives by the results with those of the results by the sums.
+    pub fn backward<T: Real>(self, isa: Isa, derivatives: &mut [T], results: &[T]) {
+        isa.run(Backward(self, derivatives, results));
+    }
+}
+
+struct Apply<'a, T>(Activation, &'a mut [T]);
+
+impl<T: Real> Work for Apply<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Apply(activation, values) = self;
+        match activation {
             Activation::Relu => {
                 for value in values {
                     *value = if *value > T::ZERO { *value } else { T::ZERO };
                 }
             }
             Activation::Tanh => {
-                for value in values {
-                    *value = T::from_f64(tanh(value.to_f64()));
+                let (chunks, rest) = values.as_chunks_mut::<8>();
+                for chunk in chunks {
+                    *chunk = tanh_each(*chunk);
+                }
+                for value in rest {
+                    *value = tanh_each([*value])[0];
                 }
             }
             Activation::Classic => {}
         }
     }
+}
 
-    /// Multiplies the loss's derivatives by the results with those of the results by the sums.
-    pub fn backward<T: Real>(self, derivatives: &mut [T], results: &[T]) {
+struct Backward<'a, T>(Activation, &'a mut [T], &'a [T]);
+
+impl<T: Real> Work for Backward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Backward(activation, derivatives, results) = self;
         let pairs = derivatives.iter_mut().zip(results);
-        match self {
+        match activation {
             Activation::Relu => {
                 for (derivative, result) in pairs {
                     *derivative = if *result > T::ZERO {
@@ -66,8 +99,10 @@ impl Activation {
 }
 
 /// tanh x = 1 - 2 / (e^(2x) + 1), with an absolute error of a few 2^-53.
-fn tanh(x: f64) -> f64 {
-    1.0 - 2.0 / (exp(2.0 * x) + 1.0)
+#[inline(always)]
+fn tanh_each<T: Real, const COUNT: usize>(x: [T; COUNT]) -> [T; COUNT] {
+    let powers = exp_each(x.map(|x| 2.0 * x.to_f64()));
+    powers.map(|power| T::from_f64(1.0 - 2.0 / (power + 1.0)))
 }
 
 #[cfg(test)]
@@ -76,9 +111,9 @@ mod tests {
 
     fn both(activation: Activation, sums: [f64; 3]) -> ([f64; 3], [f64; 3]) {
         let mut results = sums;
-        activation.apply(&mut results);
+        activation.apply(Isa::best(), &mut results);
         let mut derivatives = [10.0; 3];
-        activation.backward(&mut derivatives, &results);
+        activation.backward(Isa::best(), &mut derivatives, &results);
         (results, derivatives)
     }
 
@@ -96,7 +131,7 @@ mod tests {
         assert!((results[1] - 0.761_594_155_955_764_9).abs() < 1e-15);
         assert!((derivatives[1] - 4.199_743_416_140_261).abs() < 1e-14);
         for x in [-5.0f64, -0.3, 1e-9, 2.5] {
-            assert!((tanh(x) - x.tanh()).abs() < 1e-15);
+            assert!((tanh_each([x])[0] - x.tanh()).abs() < 1e-15);
         }
     }
 }

@@ -19,14 +19,13 @@ pub(super) struct Descent {
     pub epochs: u32,
 }
 
-/// Changes `parameters` as `how` says.
+/// Changes the parameters of the workspace as `how` says.
 ///
 /// With a plateau, the summed loss of each epoch, as the forward passes see it, is compared with
 /// that of the epoch before. If an epoch is a single step, its loss is known before the step is
 /// made, which is then left out; otherwise training stops behind the epoch.
 pub(super) fn descend<T: Real>(
     workspace: &mut Workspace<T>,
-    parameters: &mut [T],
     data: &Dataset,
     how: &Training,
     mut stream: Stream,
@@ -46,16 +45,23 @@ pub(super) fn descend<T: Real>(
         }
         let mut loss = Loss::watching(how.plateau().is_some());
         for step in order.chunks(batch) {
-            gradient(workspace, parameters, data, how, step, cancelled, &mut loss)?;
-            if step.len() == rows && is_flat(how, before, loss) {
-                return Ok(Descent {
-                    loss: loss.sum,
-                    epochs: epoch,
-                });
-            }
-            let length = T::from_f64(how.learning_rate() * how.objective().scale(step.len()));
-            for (parameter, slope) in parameters.iter_mut().zip(&workspace.gradient) {
-                *parameter -= length * *slope;
+            let rate = how.learning_rate() * how.objective().scale(step.len());
+            workspace.start_step();
+            let last = step.len().div_ceil(BLOCK) - 1;
+            for (number, block) in step.chunks(BLOCK).enumerate() {
+                if cancelled() {
+                    return Err(ModelError::Cancelled);
+                }
+                see(workspace, data, how, block, &mut loss);
+                let is_last = number == last;
+                if is_last && step.len() == rows && is_flat(how, before, loss) {
+                    return Ok(Descent {
+                        loss: loss.sum,
+                        epochs: epoch,
+                    });
+                }
+                let length = is_last.then(|| T::from_f64(rate));
+                workspace.backward(block.len(), number == 0, length);
             }
         }
         if epoch + 1 == how.epochs() || is_flat(how, before, loss) {
@@ -77,29 +83,20 @@ fn is_flat(how: &Training, before: Option<f64>, loss: Loss) -> bool {
     }
 }
 
-/// Loss and gradient over the rows of one step.
-fn gradient<T: Real>(
+/// The forward pass and the loss of some rows.
+fn see<T: Real>(
     workspace: &mut Workspace<T>,
-    parameters: &[T],
     data: &Dataset,
     how: &Training,
-    step: &[u32],
-    cancelled: &dyn Fn() -> bool,
+    block: &[u32],
     loss: &mut Loss,
-) -> Result<(), ModelError> {
+) {
     let mut labels = [0; BLOCK];
-    workspace.start_step(parameters);
-    for block in step.chunks(BLOCK) {
-        if cancelled() {
-            return Err(ModelError::Cancelled);
-        }
-        let labels = &mut labels[..block.len()];
-        for (label, row) in labels.iter_mut().zip(block) {
-            *label = data.labels()[*row as usize];
-        }
-        workspace.load(data, block.iter().map(|row| *row as usize));
-        workspace.forward(parameters, block.len());
-        workspace.backward(how.objective(), labels, loss);
+    let labels = &mut labels[..block.len()];
+    for (label, row) in labels.iter_mut().zip(block) {
+        *label = data.labels()[*row as usize];
     }
-    Ok(())
+    workspace.load(data, block.iter().map(|row| *row as usize));
+    workspace.forward(block.len());
+    workspace.differentiate(how.objective(), labels, loss);
 }

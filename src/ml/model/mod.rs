@@ -17,6 +17,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2};
 
 use super::data::Dataset;
+use super::kernel::Isa;
 use super::layout::{DType, Layout};
 use super::metrics::Metrics;
 use super::parameters::{Parameters, ParametersError};
@@ -28,6 +29,10 @@ use crate::spec::Table;
 ///
 /// All methods are functions of their arguments: the same arguments give the same bits.
 pub trait Model: Send + Sync {
+    /// The same model with kernels for another instruction set. That changes no bit of what it
+    /// says, only how fast; models start with the best that the machine has.
+    fn with_isa(&self, isa: Isa) -> Arc<dyn Model>;
+
     /// Names, shapes and element type of the parameters.
     fn layout(&self) -> &Arc<Layout>;
 

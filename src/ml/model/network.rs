@@ -10,11 +10,11 @@ use super::descent::descend;
 use super::initial::Initial;
 use super::pass::{BLOCK, Layer, Workspace};
 use super::{Model, ModelError, Predictions, Trained};
-use crate::math::ln;
 use crate::ml::data::Dataset;
+use crate::ml::kernel::Isa;
 use crate::ml::layout::{DType, Layout, LayoutError, Tensor};
 use crate::ml::metrics::Metrics;
-use crate::ml::objective;
+use crate::ml::objective::{CrossEntropy, Objective, softmax};
 use crate::ml::parameters::Parameters;
 use crate::ml::real::{self, Real};
 use crate::ml::training::Training;
@@ -27,12 +27,14 @@ const MAX_WIDTH: usize = 1 << 20;
 /// Dense layers with a function between them; the last gives the scores of the classes.
 ///
 /// Its tensors are `layers.N.weight` (inputs x outputs) and `layers.N.bias` (outputs).
+#[derive(Clone)]
 pub(super) struct Network {
     widths: Vec<usize>,
     layers: Vec<Layer>,
     activation: Activation,
     initial: Initial,
     layout: Arc<Layout>,
+    isa: Isa,
 }
 
 /// Reads widths such as `64-32-10`, of which there must be so many.
@@ -87,6 +89,7 @@ impl Network {
             activation,
             initial,
             layout: Arc::new(layout),
+            isa: Isa::best(),
         })
     }
 
@@ -129,8 +132,9 @@ impl Network {
         self.check(data)?;
         let old = self.values::<T>(start)?;
         let mut new = old.to_vec();
-        let mut workspace = Workspace::new(&self.layers, self.activation);
-        let descent = descend(&mut workspace, &mut new, data, how, stream, cancelled)?;
+        let mut workspace = Workspace::new(self.isa, &self.layers, self.activation, old);
+        let descent = descend(&mut workspace, data, how, stream, cancelled)?;
+        workspace.store(&mut new);
         for (new, old) in new.iter_mut().zip(old) {
             *new -= *old;
         }
@@ -152,12 +156,16 @@ impl Network {
         self.check(data)?;
         let values = self.values::<T>(parameters)?;
         let (mut loss, mut correct) = (0.0, 0);
-        self.each_row::<T>(values, data.features(), |row, scores| {
-            let label = data.labels()[row] as usize;
-            correct += u64::from(largest(scores) == label);
-            let right = scores[label];
-            let (most, total) = objective::softmax(scores);
-            loss += ln(total) - (right - most);
+        let mut losses = [0.0; BLOCK];
+        self.each_block::<T>(values, data.features(), |first, scores| {
+            let rows = scores.len() / self.classes();
+            let labels = &data.labels()[first..first + rows];
+            for (scores, label) in scores.chunks_exact(self.classes()).zip(labels) {
+                correct += u64::from(largest(scores) == *label as usize);
+            }
+            let losses = &mut losses[..rows];
+            CrossEntropy::default().differentiate(self.isa, scores, labels, losses);
+            losses.iter().for_each(|row| loss += row);
         });
         let rows = data.rows() as u64;
         Ok(Metrics {
@@ -176,10 +184,13 @@ impl Network {
         let values = self.values::<T>(parameters)?;
         let mut classes = Vec::with_capacity(features.nrows());
         let mut probabilities = Array2::zeros((features.nrows(), self.classes()));
-        self.each_row::<T>(values, features, |row, scores| {
-            classes.push(largest(scores) as u32);
-            objective::softmax(scores);
-            for (place, probability) in probabilities.row_mut(row).iter_mut().zip(scores) {
+        let mut places = probabilities.iter_mut();
+        self.each_block::<T>(values, features, |_, scores| {
+            for scores in scores.chunks_exact(self.classes()) {
+                classes.push(largest(scores) as u32);
+            }
+            softmax(self.isa, scores, self.classes());
+            for (probability, place) in scores.iter().zip(places.by_ref()) {
                 *place = *probability;
             }
         });
@@ -189,25 +200,18 @@ impl Network {
         })
     }
 
-    /// Calls `with` with the number and the scores of every row, in order.
-    fn each_row<T: Real>(
+    /// Calls `with` with blocks of rows, in order: the number of the first, and their scores.
+    fn each_block<T: Real>(
         &self,
         values: &[T],
         features: ArrayView2<f32>,
         mut with: impl FnMut(usize, &mut [f64]),
     ) {
-        let mut workspace = Workspace::<T>::new(&self.layers, self.activation);
-        let mut scores = vec![0.0; self.classes()];
+        let mut workspace = Workspace::new(self.isa, &self.layers, self.activation, values);
         for first in (0..features.nrows()).step_by(BLOCK) {
             let rows = BLOCK.min(features.nrows() - first);
             workspace.load_from(features, first, rows);
-            let results = workspace.forward(values, rows);
-            for (row, results) in results.chunks_exact(scores.len()).enumerate() {
-                for (score, result) in scores.iter_mut().zip(results) {
-                    *score = result.to_f64();
-                }
-                with(first + row, &mut scores);
-            }
+            with(first, workspace.forward(rows));
         }
     }
 }
@@ -224,6 +228,12 @@ fn largest(scores: &[f64]) -> usize {
 }
 
 impl Model for Network {
+    fn with_isa(&self, isa: Isa) -> Arc<dyn Model> {
+        let mut network = self.clone();
+        network.isa = isa;
+        Arc::new(network)
+    }
+
     fn layout(&self) -> &Arc<Layout> {
         &self.layout
     }

@@ -10,7 +10,7 @@ use ndarray::{ArrayView2, Axis, Slice};
 use super::activation::Activation;
 use crate::math::{exp, ln};
 use crate::ml::data::Dataset;
-use crate::ml::kernel::{add_product, add_transposed_product, transpose};
+use crate::ml::kernel::{Gradient, Isa, Panels, narrow, product, widen};
 use crate::ml::objective::Objective;
 use crate::ml::real::Real;
 
@@ -48,6 +48,7 @@ impl Loss {
         }
     }
 
+    #[inline]
     fn add(&mut self, loss: f64) {
         self.sum += loss;
         if let Some(watched) = &mut self.watched {
@@ -58,47 +59,64 @@ impl Loss {
 
 /// Memory for passes, kept from step to step.
 pub(super) struct Workspace<'a, T> {
+    isa: Isa,
     layers: &'a [Layer],
     activation: Activation,
+    /// Biases and weights of each layer.
+    parameters: Vec<Panels<T>>,
+    /// Transposed weights of each layer but the first, below a row of zeros, for the way back.
+    transposed: Vec<Panels<T>>,
+    /// Sums over the rows of a step's blocks but the last, of biases and weights.
+    sums: Vec<Panels<T>>,
     /// Features of the block's rows, then the results of each layer; the last are the scores.
     results: Vec<Vec<T>>,
     /// Derivatives of the loss by the weighted sums of the layer at hand, and of the one before.
     derivatives: [Vec<T>; 2],
-    /// Transposed weights of each layer but the first, for the way back.
-    transposed: Vec<Vec<T>>,
-    /// Scores of one row.
+    /// Scores of the rows, then the derivatives by them.
     scores: Vec<f64>,
-    /// Gradient of the loss by all parameters, summed over rows.
-    pub gradient: Vec<T>,
+    losses: Vec<f64>,
 }
 
 impl<'a, T: Real> Workspace<'a, T> {
-    pub fn new(layers: &'a [Layer], activation: Activation) -> Self {
-        let widest = layers.iter().map(|layer| layer.outputs).max().unwrap_or(0);
+    /// Memory for passes at these parameters.
+    pub fn new(isa: Isa, layers: &'a [Layer], activation: Activation, parameters: &[T]) -> Self {
+        let panels = |layer: &Layer| Panels::new(isa, 1 + layer.inputs, layer.outputs);
+        let transposed = |layer: &Layer| Panels::new(isa, 1 + layer.outputs, layer.inputs);
+        let mut all: Vec<Panels<T>> = layers.iter().map(panels).collect();
+        for (layer, panels) in layers.iter().zip(&mut all) {
+            panels.load(0, &parameters[layer.biases.clone()]);
+            panels.load(1, &parameters[layer.weights.clone()]);
+        }
         let rows = |width| vec![T::ZERO; BLOCK * width];
         let mut results = vec![rows(layers[0].inputs)];
-        results.extend(layers.iter().map(|layer| rows(layer.outputs)));
-        let parameters = layers[layers.len() - 1].biases.end;
+        results.extend(all.iter().map(|panels| rows(panels.width())));
+        let widest = all.iter().map(Panels::width).max().unwrap_or(0);
         Workspace {
+            isa,
             layers,
             activation,
+            parameters: all,
+            transposed: layers[1..].iter().map(transposed).collect(),
+            sums: layers.iter().map(panels).collect(),
             results,
             derivatives: [rows(widest), rows(widest)],
-            transposed: layers
-                .iter()
-                .map(|layer| vec![T::ZERO; layer.weights.len()])
-                .collect(),
-            scores: vec![0.0; layers[layers.len() - 1].outputs],
-            gradient: vec![T::ZERO; parameters],
+            scores: vec![0.0; BLOCK * layers[layers.len() - 1].outputs],
+            losses: vec![0.0; BLOCK],
         }
     }
 
-    /// Gets ready for gradients at these parameters.
-    pub fn start_step(&mut self, parameters: &[T]) {
-        self.gradient.fill(T::ZERO);
-        for (layer, transposed) in self.layers.iter().zip(&mut self.transposed).skip(1) {
-            let weights = &parameters[layer.weights.clone()];
-            transpose(transposed, weights, layer.inputs, layer.outputs);
+    /// The parameters as the steps have left them.
+    pub fn store(&self, parameters: &mut [T]) {
+        for (layer, panels) in self.layers.iter().zip(&self.parameters) {
+            panels.store(0, &mut parameters[layer.biases.clone()]);
+            panels.store(1, &mut parameters[layer.weights.clone()]);
+        }
+    }
+
+    /// Gets ready for the way back at the parameters as they are.
+    pub fn start_step(&mut self) {
+        for (transposed, panels) in self.transposed.iter_mut().zip(&self.parameters[1..]) {
+            transposed.load_transposed(panels);
         }
     }
 
@@ -121,79 +139,66 @@ impl<'a, T: Real> Workspace<'a, T> {
     }
 
     /// Works out the scores of the first `rows` loaded rows (rows x classes).
-    pub fn forward(&mut self, parameters: &[T], rows: usize) -> &[T] {
+    pub fn forward(&mut self, rows: usize) -> &mut [f64] {
+        let mut step = self.layers[0].inputs;
         let last = self.layers.len() - 1;
-        for (number, layer) in self.layers.iter().enumerate() {
+        for (number, panels) in self.parameters.iter().enumerate() {
             let (before, after) = self.results.split_at_mut(number + 1);
-            let input = &before[number][..rows * layer.inputs];
-            let output = &mut after[0][..rows * layer.outputs];
-            for row in output.chunks_exact_mut(layer.outputs) {
-                row.copy_from_slice(&parameters[layer.biases.clone()]);
-            }
-            let weights = &parameters[layer.weights.clone()];
-            add_product(output, input, weights, [rows, layer.inputs, layer.outputs]);
+            let output = &mut after[0][..rows * panels.width()];
+            product(self.isa, output, &before[number], step, panels);
+            step = panels.width();
             if number < last {
-                self.activation.apply(output);
+                self.activation.apply(self.isa, output);
             }
         }
-        &self.results[last + 1][..rows * self.layers[last].outputs]
+        let classes = self.layers[last].outputs;
+        let scores = &mut self.scores[..rows * classes];
+        widen(self.isa, scores, &self.results[last + 1], step, classes);
+        scores
     }
 
-    /// Adds the loss of the rows with these labels to `loss`, row by row, and their gradient to the
-    /// step's, after [`Workspace::forward`] over the same rows.
-    pub fn backward(&mut self, objective: &dyn Objective, labels: &[u32], loss: &mut Loss) {
-        let rows = labels.len();
-        self.differentiate(objective, labels, loss);
-        for (number, layer) in self.layers.iter().enumerate().rev() {
-            let derivatives = &self.derivatives[0][..rows * layer.outputs];
-            let input = &self.results[number][..rows * layer.inputs];
-            let weights = &mut self.gradient[layer.weights.clone()];
-            add_transposed_product(
-                weights,
-                input,
-                derivatives,
-                [layer.inputs, rows, layer.outputs],
-            );
-            let biases = &mut self.gradient[layer.biases.clone()];
-            for row in derivatives.chunks_exact(layer.outputs) {
-                for (bias, derivative) in biases.iter_mut().zip(row) {
-                    *bias += *derivative;
-                }
-            }
+    /// Adds the loss of the rows with these labels to `loss`, row by row, after
+    /// [`Workspace::forward`] over the same rows.
+    pub fn differentiate(&mut self, objective: &dyn Objective, labels: &[u32], loss: &mut Loss) {
+        let last = self.layers.len() - 1;
+        let classes = self.layers[last].outputs;
+        let scores = &mut self.scores[..labels.len() * classes];
+        let losses = &mut self.losses[..labels.len()];
+        objective.differentiate(self.isa, scores, labels, losses);
+        for row in losses {
+            loss.add(*row);
+        }
+        let width = self.parameters[last].width();
+        let derivatives = &mut self.derivatives[0][..labels.len() * width];
+        narrow(self.isa, derivatives, scores, width, classes);
+    }
+
+    /// Adds the gradient over `rows` rows, after [`Workspace::differentiate`], to that of the step,
+    /// which begins with them if they are its first. If they are its last too, that is if there is
+    /// a `length`, takes the step: every parameter less `length` times its slope.
+    pub fn backward(&mut self, rows: usize, is_first: bool, length: Option<T>) {
+        for number in (0..self.layers.len()).rev() {
+            let panels = &mut self.parameters[number];
+            let [here, before] = &mut self.derivatives;
+            let derivatives = &here[..rows * panels.width()];
+            let inputs_step = self.results[number].len() / BLOCK;
             if number > 0 {
-                self.descend(number, rows);
+                let before = &mut before[..rows * inputs_step];
+                let transposed = &self.transposed[number - 1];
+                product(self.isa, before, derivatives, panels.width(), transposed);
+                let results = &self.results[number][..before.len()];
+                self.activation.backward(self.isa, before, results);
             }
+            let gradient = Gradient {
+                inputs: &self.results[number],
+                inputs_step,
+                derivatives,
+                sums: &mut self.sums[number],
+                is_first,
+                step: length.map(|length| (panels, length)),
+            };
+            gradient.add(self.isa);
+            self.derivatives.swap(0, 1);
         }
-    }
-
-    /// Derivatives of the loss by the scores.
-    fn differentiate(&mut self, objective: &dyn Objective, labels: &[u32], loss: &mut Loss) {
-        let last = self.layers.len();
-        let classes = self.scores.len();
-        let results = self.results[last].chunks_exact(classes);
-        let derivatives = self.derivatives[0].chunks_exact_mut(classes);
-        for ((label, results), derivatives) in labels.iter().zip(results).zip(derivatives) {
-            for (score, result) in self.scores.iter_mut().zip(results) {
-                *score = result.to_f64();
-            }
-            loss.add(objective.differentiate(&mut self.scores, *label as usize));
-            for (derivative, score) in derivatives.iter_mut().zip(&self.scores) {
-                *derivative = T::from_f64(*score);
-            }
-        }
-    }
-
-    /// From the derivatives by the sums of layer `number` to those of the layer before.
-    fn descend(&mut self, number: usize, rows: usize) {
-        let layer = &self.layers[number];
-        let [here, before] = &mut self.derivatives;
-        let here = &here[..rows * layer.outputs];
-        let before = &mut before[..rows * layer.inputs];
-        before.fill(T::ZERO);
-        let shape = [rows, layer.outputs, layer.inputs];
-        add_product(before, here, &self.transposed[number], shape);
-        self.activation
-            .backward(before, &self.results[number][..rows * layer.inputs]);
-        self.derivatives.swap(0, 1);
     }
 }

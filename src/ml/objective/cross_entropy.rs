@@ -7,7 +7,10 @@
 use std::sync::Arc;
 
 use super::Objective;
-use crate::math::{exp, ln};
+use pulp::Simd;
+
+use crate::math::{exp_each, ln};
+use crate::ml::kernel::{Isa, Work};
 use crate::spec::Row;
 
 pub(super) const ROW: Row<Arc<dyn Objective>> = Row {
@@ -34,11 +37,15 @@ pub struct CrossEntropy {
 }
 
 impl Objective for CrossEntropy {
-    fn differentiate(&self, scores: &mut [f64], label: usize) -> f64 {
-        let right = scores[label];
-        let (largest, total) = softmax(scores);
-        scores[label] -= 1.0;
-        ln(total) - (right - largest)
+    fn differentiate(&self, isa: Isa, scores: &mut [f64], labels: &[u32], losses: &mut [f64]) {
+        assert!(losses.len() == labels.len() && scores.len().is_multiple_of(labels.len()));
+        let classes = scores.len() / labels.len();
+        isa.run(Differentiate {
+            scores,
+            classes,
+            labels,
+            losses,
+        });
     }
 
     fn scale(&self, rows: usize) -> f64 {
@@ -46,18 +53,88 @@ impl Objective for CrossEntropy {
     }
 }
 
-/// Replaces scores by their softmax. Returns the largest score m and the sum of exp(score - m),
-/// taken in order, from which -ln p_y = ln(sum) - (score_y - m).
-pub fn softmax(scores: &mut [f64]) -> (f64, f64) {
-    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    for score in scores.iter_mut() {
-        *score = exp(*score - largest);
+struct Differentiate<'a> {
+    scores: &'a mut [f64],
+    classes: usize,
+    labels: &'a [u32],
+    losses: &'a mut [f64],
+}
+
+impl Work for Differentiate<'_> {
+    type Output = ();
+
+    /// With m the largest score and s the sum of exp(o_j - m) in order, -ln p_y is
+    /// ln s - (o_y - m).
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let rows = self.scores.chunks_exact_mut(self.classes);
+        for ((row, label), loss) in rows.zip(self.labels).zip(&mut *self.losses) {
+            take_largest_off(row);
+            *loss = row[*label as usize];
+        }
+        exponentiate(self.scores);
+        let rows = self.scores.chunks_exact_mut(self.classes);
+        for ((row, label), loss) in rows.zip(self.labels).zip(self.losses) {
+            let total = normalise(row);
+            row[*label as usize] -= 1.0;
+            *loss = ln(total) - *loss;
+        }
     }
-    let total = scores.iter().fold(0.0, |sum, power| sum + power);
-    for power in scores.iter_mut() {
+}
+
+/// Replaces the scores of each row of so many classes by their softmax.
+pub fn softmax(isa: Isa, scores: &mut [f64], classes: usize) {
+    isa.run(Softmax { scores, classes });
+}
+
+struct Softmax<'a> {
+    scores: &'a mut [f64],
+    classes: usize,
+}
+
+impl Work for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for row in self.scores.chunks_exact_mut(self.classes) {
+            take_largest_off(row);
+        }
+        exponentiate(self.scores);
+        for row in self.scores.chunks_exact_mut(self.classes) {
+            normalise(row);
+        }
+    }
+}
+
+#[inline(always)]
+fn take_largest_off(row: &mut [f64]) {
+    let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    for score in row {
+        *score -= largest;
+    }
+}
+
+/// Several at a time, because each takes many steps that wait for one another.
+#[inline(always)]
+fn exponentiate(scores: &mut [f64]) {
+    let (chunks, rest) = scores.as_chunks_mut::<16>();
+    for chunk in chunks {
+        *chunk = exp_each(*chunk);
+    }
+    for score in rest {
+        *score = exp_each([*score])[0];
+    }
+}
+
+/// Divides by the sum, taken in order, which it returns.
+#[inline(always)]
+fn normalise(row: &mut [f64]) -> f64 {
+    let total = row.iter().fold(0.0, |sum, power| sum + power);
+    for power in row {
         *power /= total;
     }
-    (largest, total)
+    total
 }
 
 #[cfg(test)]
@@ -68,8 +145,9 @@ mod tests {
     fn values_worked_out_by_hand() {
         // exp of the scores: 1, 2, 5.
         let mut scores = [0.0, ln(2.0), ln(5.0)];
-        let loss = CrossEntropy::default().differentiate(&mut scores, 1);
-        assert!((loss - ln(4.0)).abs() < 1e-15);
+        let mut loss = [0.0];
+        CrossEntropy::default().differentiate(Isa::best(), &mut scores, &[1], &mut loss);
+        assert!((loss[0] - ln(4.0)).abs() < 1e-15);
         for (found, right) in scores.iter().zip([0.125, 0.25 - 1.0, 0.625]) {
             assert!((found - right).abs() < 1e-15);
         }
@@ -78,7 +156,9 @@ mod tests {
     #[test]
     fn large_scores_do_not_overflow() {
         let mut scores = [1e5, 0.0, -1e5];
-        assert_eq!(CrossEntropy::default().differentiate(&mut scores, 2), 2e5);
+        let mut loss = [0.0];
+        CrossEntropy::default().differentiate(Isa::best(), &mut scores, &[2], &mut loss);
+        assert_eq!(loss, [2e5]);
         assert_eq!(scores, [1.0, 0.0, -1.0]);
     }
 

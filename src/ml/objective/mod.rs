@@ -7,6 +7,7 @@ mod cross_entropy;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use super::kernel::Isa;
 use crate::spec::Table;
 
 pub use cross_entropy::{CrossEntropy, softmax};
@@ -16,9 +17,12 @@ pub use cross_entropy::{CrossEntropy, softmax};
 /// Works in `f64` whatever the model's element type: this is a small share of the work, and the
 /// precise part of it.
 pub trait Objective: Debug + Send + Sync {
-    /// Loss of one row with these `scores` (one a class, not yet probabilities) and right class
-    /// `label`. Replaces the scores by the derivative of the loss by each of them.
-    fn differentiate(&self, scores: &mut [f64], label: usize) -> f64;
+    /// Losses of rows with these `scores` (rows x classes, not yet probabilities) and right classes
+    /// `labels`. Replaces the scores by the derivatives of the loss by each of them.
+    ///
+    /// # Panics
+    /// When lengths do not fit, or a label is no class.
+    fn differentiate(&self, isa: Isa, scores: &mut [f64], labels: &[u32], losses: &mut [f64]);
 
     /// What the summed gradient of a step over `rows` rows is multiplied by.
     fn scale(&self, rows: usize) -> f64;
