@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::ml::layout::Layout;
+use crate::ml::parameters::{Parameters, ParametersError};
+
 /// Bytes of a piece; the last may be shorter.
 pub const PIECE: usize = 512 << 10;
 /// What is longer is kept in a file: it goes through the system's cache, which gives way to programs.
@@ -194,6 +197,38 @@ impl Collector {
             },
         }
     }
+}
+
+/// Parameters or an update as little-endian bytes.
+///
+/// # Errors
+/// When they are to be kept in a file and that cannot be written.
+pub fn encode(parameters: &Parameters) -> io::Result<Held> {
+    let mut collector = Collector::new(parameters.layout().byte_length())?;
+    for piece in pieces_of(parameters) {
+        collector.push(piece)?;
+    }
+    Ok(collector.finish())
+}
+
+/// Parameters of this layout from their bytes.
+///
+/// # Errors
+/// The outer one when the file cannot be read; the inner one when the bytes are no such parameters.
+pub fn decode(
+    layout: Arc<Layout>,
+    bytes: &Held,
+) -> io::Result<Result<Parameters, ParametersError>> {
+    let pieces = (0..bytes.pieces()).map(|number| bytes.piece(number));
+    Parameters::from_pieces(layout, pieces)
+}
+
+/// The bytes of [`encode`], piece by piece.
+pub fn pieces_of(parameters: &Parameters) -> impl Iterator<Item = Bytes> + '_ {
+    let values = parameters.layout().elements();
+    let step = PIECE / parameters.layout().dtype().size();
+    let ranges = (0..values).step_by(step);
+    ranges.map(move |first| parameters.encode(first..values.min(first + step)))
 }
 
 impl From<Bytes> for Held {

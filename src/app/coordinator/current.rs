@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::app::held::{Collector, Held, PIECE};
+use crate::app::held::{self, Collector, Held};
 use crate::ml::layout::Layout;
 use crate::ml::parameters::Parameters;
 use crate::wire::convert::{self, RAW};
@@ -26,12 +26,9 @@ pub(super) struct Current {
 impl Current {
     /// Parameters in memory, encoded.
     pub(super) fn of(parameters: &Parameters, round: u32) -> Result<Current, String> {
-        let layout = Arc::clone(parameters.layout());
-        let values = layout.elements();
-        let step = PIECE / layout.dtype().size();
-        let mut encoder = Encoder::new(layout, round)?;
-        for first in (0..values).step_by(step) {
-            encoder.push(parameters.encode(first..values.min(first + step)))?;
+        let mut encoder = Encoder::new(Arc::clone(parameters.layout()), round)?;
+        for piece in held::pieces_of(parameters) {
+            encoder.push(piece)?;
         }
         encoder.finish()
     }
@@ -49,8 +46,9 @@ impl Current {
 
     /// The values.
     pub(super) fn parameters(&self) -> Result<Parameters, String> {
-        let bytes = self.bytes.whole().map_err(|error| unreadable(&error))?;
-        Parameters::from_bytes(Arc::clone(&self.layout), &bytes).map_err(|error| error.to_string())
+        held::decode(Arc::clone(&self.layout), &self.bytes)
+            .map_err(|error| unreadable(&error))?
+            .map_err(|error| error.to_string())
     }
 }
 

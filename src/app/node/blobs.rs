@@ -184,7 +184,8 @@ fn hash(blob: &Held) -> io::Result<Bytes> {
     Ok(Bytes::copy_from_slice(&hash.finalize()))
 }
 
-fn unkept(error: &io::Error) -> Fault {
+/// What a node says when it has no room for a long blob.
+pub(super) fn unkept(error: &io::Error) -> Fault {
     let message = format!("a long blob cannot be kept in a temporary file: {error}");
     Fault {
         hint: Some("free space in the node's temporary directory, or set TMPDIR".to_owned()),

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use bytes::Bytes;
-
+use crate::app::held::Held;
 use crate::clock;
 use crate::wire::stubs::compute_node::TrainReply;
 
@@ -37,7 +36,7 @@ struct State {
     tickets: u64,
     training: BTreeSet<Key>,
     /// Answers with the bytes of their updates, oldest first.
-    answers: VecDeque<(Key, TrainReply, Bytes)>,
+    answers: VecDeque<(Key, TrainReply, Held)>,
     answer_bytes: usize,
     leaving: bool,
 }
@@ -70,7 +69,7 @@ pub(super) struct Duty<'a> {
 /// What to do about a training that is asked for.
 pub(super) enum Asked<'a> {
     /// It was done before: the answer, and the bytes of its update.
-    Known(Box<(TrainReply, Bytes)>),
+    Known(Box<(TrainReply, Held)>),
     /// Nobody is at it: do it.
     New(Duty<'a>),
 }
@@ -244,7 +243,7 @@ impl<'a> Attempt<'a> {
 
 impl Duty<'_> {
     /// Keeps the answer for whoever asks again.
-    pub(super) fn fulfil(self, reply: &TrainReply, update: Bytes) {
+    pub(super) fn fulfil(self, reply: &TrainReply, update: Held) {
         let mut state = self.desk.lock();
         state.answer_bytes += update.len();
         state.answers.push_back((self.key, reply.clone(), update));
@@ -280,6 +279,8 @@ impl Drop for Attempt<'_> {
 mod tests {
     use std::thread;
     use std::time::Duration;
+
+    use bytes::Bytes;
 
     use super::*;
 
@@ -369,7 +370,7 @@ mod tests {
             while desk.in_hand() < 2 {
                 thread::yield_now();
             }
-            duty.fulfil(&reply, Bytes::new());
+            duty.fulfil(&reply, Bytes::new().into());
             assert_eq!(second.join().unwrap(), 5);
         });
     }

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use thrift::protocol::TBinaryOutputProtocol;
 use thrift::server::TProcessor;
 
-use super::blobs::Blobs;
+use super::blobs::{Blobs, unkept};
 use super::desk::{Attempt, Desk, Interrupted};
 use super::load::Gate;
 use super::shards::Shards;
-use crate::app::held::Held;
+use crate::app::held::{self, Held};
 use crate::clock;
 use crate::ml::data::{Dataset, Source};
 use crate::ml::metrics::Metrics;
@@ -28,8 +28,8 @@ use crate::wire::stubs::compute_node::{
     InitialiseRequest, TrainReply, TrainRequest,
 };
 use crate::wire::stubs::types::{
-    Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, MissingReply, MissingRequest,
-    Payload, ShardRef,
+    Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, INLINE_LIMIT, MissingReply,
+    MissingRequest, Payload, ShardRef,
 };
 
 /// What a node can do beyond the necessary.
@@ -115,9 +115,10 @@ impl ComputeNodeHandler for Worker {
         let model = request::model(&request.model)?;
         let parameters = model.initial(Seed(request.seed.cast_unsigned()));
         let name = parameters.digest();
+        let bytes = held::encode(&parameters).map_err(|error| unkept(&error))?;
         Ok(InitialiseReply {
             layout: convert::tensors(model.layout()),
-            parameters: self.payload(convert::RAW, &parameters.to_bytes(), name),
+            parameters: self.payload(convert::RAW, &bytes, name)?,
         })
     }
 
@@ -184,9 +185,8 @@ impl Worker {
 
     /// Parameters of a model from their bytes.
     pub(super) fn parameters(&self, model: &dyn Model, bytes: &Held) -> Result<Parameters, Fault> {
-        let pieces = (0..bytes.pieces()).map(|number| bytes.piece(number));
-        Parameters::from_pieces(Arc::clone(model.layout()), pieces)
-            .map_err(|error| fault(FaultCode::INTERNAL, error.to_string()))?
+        held::decode(Arc::clone(model.layout()), bytes)
+            .map_err(|error| unkept(&error))?
             .map_err(|error| invalid("parameters", error, ""))
     }
 
@@ -196,14 +196,21 @@ impl Worker {
     }
 
     /// Bytes for the coordinator; when they are many, kept as a blob of this name to be fetched.
-    pub(super) fn payload(&self, codec: &str, bytes: &Bytes, name: [u8; 32]) -> Payload {
-        let name = Bytes::copy_from_slice(&name);
-        let payload = convert::payload(codec, bytes, &name);
-        if payload.digest.is_some() {
-            let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-            blobs.keep(name, bytes.clone().into());
+    pub(super) fn payload(
+        &self,
+        codec: &str,
+        bytes: &Held,
+        name: [u8; 32],
+    ) -> Result<Payload, Fault> {
+        if bytes.len() <= usize::try_from(INLINE_LIMIT).unwrap_or(0) {
+            let whole = bytes.whole().map_err(|error| unkept(&error))?;
+            return Ok(convert::inline(codec, &whole));
         }
-        payload
+        let name = Bytes::copy_from_slice(&name);
+        let payload = convert::blob(codec, bytes.len(), &name);
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        blobs.keep(name, bytes.clone());
+        Ok(payload)
     }
 
     /// Where the rows of a request are, opened if they are to be opened.
@@ -234,7 +241,7 @@ impl Worker {
             Opened::Shipped => {
                 let name = shard.digest.as_ref().ok_or_else(missing_blob)?;
                 let bytes = self.blob(name).ok_or_else(missing_blob)?.whole();
-                let bytes = bytes.map_err(|error| fault(FaultCode::INTERNAL, error.to_string()))?;
+                let bytes = bytes.map_err(|error| unkept(&error))?;
                 Ok((self.shards.shipped(name, &bytes)?, None))
             }
         }

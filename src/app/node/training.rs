@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::blobs::unkept;
 use super::desk::{Asked, Attempt};
 use super::service::{Worker, deadline, fitting, interrupted, untrained};
-use crate::app::held::Held;
+use crate::app::held::{self, Held};
 use crate::clock;
 use crate::fed::aggregate::ExactSum;
 use crate::ml::model::{Model, Trained};
@@ -42,7 +43,7 @@ impl Worker {
             Asked::Known(answer) => {
                 let (reply, update) = *answer;
                 // A long one may have given way to other blobs.
-                self.payload(&reply.update.codec, &update, key);
+                self.payload(&reply.update.codec, &update, key)?;
                 return Ok(reply);
             }
             Asked::New(duty) => duty,
@@ -54,7 +55,7 @@ impl Worker {
             pause.map_err(interrupted)?;
         }
         let (mut reply, codec, update) = self.work_off(task, &bytes, &attempt)?;
-        reply.update = self.payload(codec, &update, key);
+        reply.update = self.payload(codec, &update, key)?;
         duty.fulfil(&reply, update);
         Ok(reply)
     }
@@ -65,7 +66,7 @@ impl Worker {
         mut task: Task,
         parameters: &Held,
         attempt: &Attempt,
-    ) -> Result<(TrainReply, &'static str, Bytes), Fault> {
+    ) -> Result<(TrainReply, &'static str, Held), Fault> {
         let begun = clock::now();
         let request = task.request;
         let seed = Seed(request.seed.cast_unsigned());
@@ -73,7 +74,7 @@ impl Worker {
         let place = self.place(&request.data, seed)?;
         let mut results = Vec::with_capacity(task.shards.len());
         let mut epochs = 0;
-        let mut update = Bytes::new();
+        let mut update = Held::from(Bytes::new());
         for (index, shard) in std::mem::take(&mut task.shards) {
             let (rows, _) = self.rows(&place, index, shard)?;
             let rows = fitting(&*task.model, rows)?;
@@ -97,7 +98,7 @@ impl Worker {
             Some((sum, _)) => {
                 let mut bytes = Vec::with_capacity(sum.byte_length());
                 sum.to_bytes(&mut bytes);
-                update = bytes.into();
+                update = Bytes::from(bytes).into();
                 convert::EXACT
             }
         };
@@ -131,10 +132,9 @@ impl<'a> Task<'a> {
     }
 
     /// Adds an update to the sum, or gives its bytes if it is the only one.
-    fn take(&mut self, trained: &Trained) -> Result<Bytes, Fault> {
-        let update = trained.update.to_bytes();
+    fn take(&mut self, trained: &Trained) -> Result<Held, Fault> {
         let Some((sum, by_rows)) = &mut self.sum else {
-            return Ok(update);
+            return held::encode(&trained.update).map_err(|error| unkept(&error));
         };
         let weight = if *by_rows { trained.rows } else { 1 };
         let limit = sum.scale().weight_limit();
@@ -142,8 +142,8 @@ impl<'a> Task<'a> {
             let message = format!("the updates weigh more than {limit}; the sum could overflow");
             return Err(invalid("fold.bits", message, "use fewer fraction bits"));
         }
-        sum.fold(&update, weight);
-        Ok(Bytes::new())
+        sum.fold(&trained.update.to_bytes(), weight);
+        Ok(Bytes::new().into())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::ml::kernel::Isa;
 use crate::ml::layout::{DType, Layout, LayoutError, Tensor};
 use crate::ml::metrics::Metrics;
 use crate::ml::objective::{CrossEntropy, Objective, softmax};
-use crate::ml::parameters::Parameters;
+use crate::ml::parameters::{Parameters, Values};
 use crate::ml::real::{self, Real};
 use crate::ml::training::Training;
 use crate::seed::{Purpose, Seed, Stream};
@@ -91,6 +91,16 @@ impl Network {
             layout: Arc::new(layout),
             isa: Isa::best(),
         })
+    }
+
+    /// Draws the first values.
+    fn draw<T: Real>(&self, values: &mut [T], stream: Stream) {
+        let mut places = values.iter_mut();
+        self.initial.draw(&self.widths, stream, |value| {
+            if let Some(place) = places.next() {
+                *place = T::from_f64(value);
+            }
+        });
     }
 
     /// The values of parameters of this network.
@@ -248,9 +258,11 @@ impl Model for Network {
 
     fn initial(&self, seed: Seed) -> Parameters {
         let stream = seed.stream(Purpose::InitialParameters, 0, 0);
-        let drawn = self.initial.draw(&self.widths, stream);
         let mut parameters = Parameters::zeros(Arc::clone(&self.layout));
-        parameters.set(&drawn);
+        match parameters.values_mut() {
+            Values::F32(values) => self.draw(values, stream),
+            Values::F64(values) => self.draw(values, stream),
+        }
         parameters
     }
 
