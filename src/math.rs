@@ -41,11 +41,12 @@ pub fn exp(x: f64) -> f64 {
 /// the number beside it, so this fills the registers of whatever it is compiled for.
 #[inline(always)]
 pub fn exp_each<const COUNT: usize>(x: [f64; COUNT]) -> [f64; COUNT] {
-    let shifted = x.map(|x| x.clamp(-746.0, 710.0) * LOG2_E + ROUNDER);
-    let mut r = x;
-    for (r, shifted) in r.iter_mut().zip(&shifted) {
-        let n = shifted - ROUNDER;
-        *r = (r.clamp(-746.0, 710.0) - n * LN2_HIGH) - n * LN2_LOW;
+    let (mut shifted, mut r) = (x, x);
+    for (shifted, r) in shifted.iter_mut().zip(&mut r) {
+        let x = r.clamp(-746.0, 710.0);
+        *shifted = x * LOG2_E + ROUNDER;
+        let n = *shifted - ROUNDER;
+        *r = (x - n * LN2_HIGH) - n * LN2_LOW;
     }
     let mut sum = [EXP_SERIES[11]; COUNT];
     for term in EXP_SERIES[..11].iter().rev() {
@@ -70,35 +71,45 @@ pub fn exp_each<const COUNT: usize>(x: [f64; COUNT]) -> [f64; COUNT] {
 /// ln(1 + f) = 2 (s + s^3/3 + s^5/5 + ...), rearranged as f - s (f - R) with
 /// R = 2 (s^2/3 + s^4/5 + ...), so that the largest term is exact.
 /// `ln(0)` is minus infinity; a negative argument gives NaN.
+#[inline]
 pub fn ln(x: f64) -> f64 {
-    if x.is_nan() || x < 0.0 {
-        return f64::NAN;
-    }
-    if x == 0.0 {
-        return f64::NEG_INFINITY;
-    }
-    if x == f64::INFINITY {
-        return x;
-    }
-    let (scaled, shift) = if x < f64::MIN_POSITIVE {
-        (x * (1u64 << 54) as f64, -54)
-    } else {
-        (x, 0)
-    };
+    ln_each([x])[0]
+}
+
+/// [`ln`] of each of some numbers, without branches, as [`exp_each`].
+#[inline(always)]
+pub fn ln_each<const COUNT: usize>(x: [f64; COUNT]) -> [f64; COUNT] {
     // Moves the seam between exponents from 1 to sqrt(1/2).
     const SEAM: u64 = 0x3fe6_a09e_667f_3bcd;
-    let offset = scaled.to_bits().wrapping_sub(SEAM) as i64;
-    let k = ((offset >> 52) + shift) as f64;
-    let mantissa = f64::from_bits((offset as u64 & ((1 << 52) - 1)).wrapping_add(SEAM));
-    let f = mantissa - 1.0;
-    let s = f / (2.0 + f);
-    let square = s * s;
-    let mut sum = 0.0;
-    for odd in [23.0, 21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0] {
-        sum = sum * square + 2.0 / odd;
+    const SIGN: u64 = 1 << 63;
+    // 2^52, whose lowest bits count ones.
+    const COUNTER: u64 = 0x4330_0000_0000_0000;
+    let (mut k, mut f, mut s) = (x, x, x);
+    for (((k, f), s), x) in k.iter_mut().zip(&mut f).zip(&mut s).zip(&x) {
+        let is_small = *x < f64::MIN_POSITIVE;
+        let scaled = x * if is_small { (1u64 << 54) as f64 } else { 1.0 };
+        let offset = scaled.to_bits().wrapping_sub(SEAM);
+        // The exponent may be negative; with the sign bit turned it is 2,048 more, which is not.
+        let raised = offset.wrapping_add(SIGN) >> 52;
+        let shift = if is_small { -54.0 } else { 0.0 };
+        *k = f64::from_bits(COUNTER | raised) - (f64::from_bits(COUNTER) + 2_048.0) + shift;
+        *f = f64::from_bits((offset & ((1 << 52) - 1)).wrapping_add(SEAM)) - 1.0;
+        *s = *f / (2.0 + *f);
     }
-    let correction = s * (f - square * sum);
-    k * LN2_HIGH + (f - (correction - k * LN2_LOW))
+    let mut sum = [0.0; COUNT];
+    for odd in [23.0, 21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0] {
+        for (sum, s) in sum.iter_mut().zip(&s) {
+            *sum = *sum * (s * s) + 2.0 / odd;
+        }
+    }
+    for ((((sum, k), f), s), x) in sum.iter_mut().zip(&k).zip(&f).zip(&s).zip(&x) {
+        let correction = s * (f - s * s * *sum);
+        let result = k * LN2_HIGH + (f - (correction - k * LN2_LOW));
+        let result = if *x < f64::INFINITY { result } else { *x };
+        let result = if *x == 0.0 { f64::NEG_INFINITY } else { result };
+        *sum = if *x < 0.0 { f64::NAN } else { result };
+    }
+    sum
 }
 
 #[cfg(test)]

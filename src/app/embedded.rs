@@ -1,6 +1,7 @@
 //! A whole cluster in this process: a coordinator and nodes that talk over loopback sockets.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
@@ -46,11 +47,13 @@ impl Cluster {
     /// # Errors
     /// When the policy is unknown, or a port or thread cannot be had.
     pub fn start(config: Config) -> Result<Cluster, StartError> {
+        let sources = Arc::<node::Sources>::default();
         let nodes: Result<Vec<Node>, StartError> = (0..config.nodes)
             .map(|number| {
                 Node::start(node::Config {
                     load: config.load,
                     data_root: config.data_root.clone(),
+                    sources: Arc::clone(&sources),
                     slots: 1,
                     seed: Seed(u64::from(number)),
                     ..node::Config::default()

@@ -4,10 +4,12 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 
+use super::sources::{ROWS, Sources};
 use super::{Config, Load, Node};
 use crate::app::program;
 use crate::net::Address;
@@ -40,6 +42,10 @@ struct Arguments {
     /// Tasks trained at once [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     slots: Option<u32>,
+
+    /// Megabytes of rows kept ready between tasks
+    #[arg(long, value_name = "MB", default_value_t = ROWS >> 20)]
+    keep: usize,
 
     /// How long a slowed task waits: 3, 0.5s, 500ms
     #[arg(long, value_name = "SPAN", default_value = "3s", value_parser = program::parse_span)]
@@ -78,6 +84,7 @@ impl Arguments {
             load: self.load,
             data: self.data,
             data_root: self.data_root,
+            sources: Arc::new(Sources::new(self.keep << 20)),
             slots: self.slots.unwrap_or(defaults.slots),
             load_delay: self.load_delay,
             join: self.join,

@@ -8,6 +8,7 @@ mod load;
 mod membership;
 mod service;
 mod shards;
+mod sources;
 mod training;
 mod utilisation;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub use blobs::Blobs;
 pub use command_line::main;
 pub use load::Load;
+pub use sources::Sources;
 
 use super::StartError;
 use crate::clock;
@@ -41,7 +43,7 @@ const STACK: usize = 1 << 20;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How a node is started.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// Address to listen on.
     pub bind: IpAddr,
@@ -53,6 +55,8 @@ pub struct Config {
     pub data: Option<String>,
     /// Files lie below this.
     pub data_root: PathBuf,
+    /// Opened data and rows kept between tasks; nodes of one process may share them.
+    pub sources: Arc<Sources>,
     /// Tasks trained at once.
     pub slots: u32,
     /// How long a slowed task waits.
@@ -75,6 +79,7 @@ impl Default for Config {
             load: Load::Probability(0.0),
             data: None,
             data_root: PathBuf::from("."),
+            sources: Arc::default(),
             slots: thread::available_parallelism().map_or(1, |n| n.get() as u32),
             load_delay: Duration::from_secs(3),
             join: None,
@@ -99,7 +104,8 @@ impl Node {
     /// When private rows cannot be read or the port cannot be had.
     pub fn start(config: Config) -> Result<Node, StartError> {
         let root = Root::new(&config.data_root).map_err(|error| StartError(error.to_string()))?;
-        let shards = Shards::new(root, config.data.as_deref()).map_err(StartError)?;
+        let shards =
+            Shards::new(root, config.data.as_deref(), config.sources).map_err(StartError)?;
         let address = SocketAddr::new(config.bind, config.port);
         let listener = listen(address).map_err(|error| StartError::listening(address, &error))?;
         let worker = Arc::new(Worker {

@@ -11,9 +11,10 @@ use super::blobs::{Blobs, unkept};
 use super::desk::{Attempt, Desk, Interrupted};
 use super::load::Gate;
 use super::shards::Shards;
+use super::sources::OpenSource;
 use crate::app::held::{self, Held};
 use crate::clock;
-use crate::ml::data::{Dataset, Source};
+use crate::ml::data::Dataset;
 use crate::ml::metrics::Metrics;
 use crate::ml::model::{Model, ModelError};
 use crate::ml::parameters::Parameters;
@@ -230,19 +231,17 @@ impl Worker {
         shard: &ShardRef,
     ) -> Result<(Arc<Dataset>, Option<Dataset>), Fault> {
         match place {
-            Opened::Source(source) => {
-                let rows = source.shard(index);
-                let rows = rows.map_err(|error| invalid("shards.index", error, ""))?;
-                Ok((rows, None))
-            }
+            Opened::Source(source) => Ok((self.shards.rows(source, index)?, None)),
             Opened::Private { held_out, seed } => {
                 self.shards.private(&shard.name, *held_out, *seed)
             }
             Opened::Shipped => {
                 let name = shard.digest.as_ref().ok_or_else(missing_blob)?;
-                let bytes = self.blob(name).ok_or_else(missing_blob)?.whole();
-                let bytes = bytes.map_err(|error| unkept(&error))?;
-                Ok((self.shards.shipped(name, &bytes)?, None))
+                let bytes = || {
+                    let blob = self.blob(name).ok_or_else(missing_blob)?;
+                    blob.whole().map_err(|error| unkept(&error))
+                };
+                Ok((self.shards.shipped(name, bytes)?, None))
             }
         }
     }
@@ -251,7 +250,7 @@ impl Worker {
 /// Where the rows of a request are.
 pub(super) enum Opened {
     /// Here, by the same request as everywhere.
-    Source(Arc<Source>),
+    Source(Arc<OpenSource>),
     /// Among the rows this node was started with.
     Private {
         /// Share of them held out.

@@ -1,13 +1,12 @@
 //! The rows a node trains on: opened sources, shipped shards, and the private ones it was started with.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::sources::{Key, OpenSource, Sources, Stamp};
 use crate::ml::data::{Dataset, Request, Root, Source, decode};
 use crate::ml::partition::hold_out;
 use crate::seed::Seed;
@@ -17,17 +16,8 @@ use crate::wire::request::invalid;
 use crate::wire::stubs::compute_node::HostedShard;
 use crate::wire::stubs::types::{Fault, FaultCode};
 
-/// Sources kept open; the one longest unused gives way.
-const SOURCES: usize = 8;
-/// Shipped shards kept decoded.
-const DECODED: usize = 256;
-
-/// When and how large the files of a source were: another stamp, and they are read anew.
-type Stamp = Option<(SystemTime, u64)>;
 /// Rows and the name they are known by.
 type Named = (String, Arc<Dataset>);
-/// What was opened, once for all who ask at the same time.
-type Opened = Arc<OnceLock<Result<Arc<Source>, String>>>;
 
 /// The rows at hand.
 pub(super) struct Shards {
@@ -35,13 +25,16 @@ pub(super) struct Shards {
     private: Vec<Named>,
     /// Where the private rows lie: no run opens them by path.
     private_path: Option<PathBuf>,
-    sources: Mutex<VecDeque<(Request, Stamp, Opened)>>,
-    decoded: Mutex<VecDeque<(Bytes, Arc<Dataset>)>>,
+    sources: Arc<Sources>,
 }
 
 impl Shards {
     /// Reads the private rows, if there are any: a file, or a directory of `train*` files.
-    pub(super) fn new(root: Root, private: Option<&str>) -> Result<Shards, String> {
+    pub(super) fn new(
+        root: Root,
+        private: Option<&str>,
+        sources: Arc<Sources>,
+    ) -> Result<Shards, String> {
         let (private, private_path) = match private {
             Some(spec) => {
                 let (rows, path) = read_private(spec)?;
@@ -53,8 +46,7 @@ impl Shards {
             root,
             private,
             private_path,
-            sources: Mutex::default(),
-            decoded: Mutex::default(),
+            sources,
         })
     }
 
@@ -70,18 +62,23 @@ impl Shards {
     }
 
     /// Data that every program can open.
-    pub(super) fn open(&self, request: &Request) -> Result<Arc<Source>, Fault> {
+    pub(super) fn open(&self, request: &Request) -> Result<Arc<OpenSource>, Fault> {
         self.keep_private(&request.spec)?;
         let stamp = self.stamp(&request.spec);
-        let opened = self.slot(request, stamp);
-        let source = opened.get_or_init(|| {
-            Source::open(request, &self.root)
-                .map(Arc::new)
-                .map_err(|error| error.to_string())
-        });
-        source
-            .clone()
-            .map_err(|error| invalid("data.spec", error, "is the node's --data-root right?"))
+        let opened = self.sources.open(request, stamp, &self.root);
+        opened.map_err(|error| invalid("data.spec", error, "is the node's --data-root right?"))
+    }
+
+    /// The rows of a shard of opened data.
+    pub(super) fn rows(&self, source: &OpenSource, shard: usize) -> Result<Arc<Dataset>, Fault> {
+        let make = |error| invalid("shards.index", error, "");
+        if !source.selects() {
+            return source.shard(shard).map_err(make);
+        }
+        self.sources.rows(Key::Shard(source.id(), shard), || {
+            let rows = source.shard(shard).map_err(make)?;
+            Ok(Arc::unwrap_or_clone(rows))
+        })
     }
 
     /// A private shard by its name, parted into rows to train on and rows held out.
@@ -116,18 +113,15 @@ impl Shards {
     }
 
     /// A shipped shard from its bytes.
-    pub(super) fn shipped(&self, digest: &Bytes, bytes: &Bytes) -> Result<Arc<Dataset>, Fault> {
-        let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, rows)) = decoded.iter().find(|(name, _)| name == digest) {
-            return Ok(Arc::clone(rows));
-        }
-        let rows = decode(bytes).map_err(|error| invalid("shards.digest", error, ""))?;
-        let rows = Arc::new(rows);
-        decoded.push_back((digest.clone(), Arc::clone(&rows)));
-        if decoded.len() > DECODED {
-            decoded.pop_front();
-        }
-        Ok(rows)
+    pub(super) fn shipped(
+        &self,
+        digest: &Bytes,
+        bytes: impl FnOnce() -> Result<Bytes, Fault>,
+    ) -> Result<Arc<Dataset>, Fault> {
+        self.sources.rows(Key::Blob(digest.clone()), || {
+            let decoded = decode(&bytes()?);
+            decoded.map_err(|error| invalid("shards.digest", error, ""))
+        })
     }
 
     /// Refuses a path by which private rows could be read under another name.
@@ -153,26 +147,6 @@ impl Shards {
             return None;
         }
         self.root.resolve(spec.value()?).ok()
-    }
-
-    fn slot(&self, request: &Request, stamp: Stamp) -> Opened {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |(known, at, _): &(Request, Stamp, Opened)| known == request && *at == stamp;
-        if let Some(entry) = sources
-            .iter()
-            .position(same)
-            .and_then(|at| sources.remove(at))
-        {
-            let opened = entry.2.clone();
-            sources.push_back(entry);
-            return opened;
-        }
-        let opened = Opened::default();
-        sources.push_back((request.clone(), stamp, opened.clone()));
-        if sources.len() > SOURCES {
-            sources.pop_front();
-        }
-        opened
     }
 
     /// The newest change below what a `path:` spec names, and the bytes of all files there.

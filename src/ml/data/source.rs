@@ -210,6 +210,11 @@ impl Source {
         })
     }
 
+    /// Whether [`Source::shard`] makes or copies the rows each time it is asked.
+    pub fn selects(&self) -> bool {
+        matches!(self.rows, Rows::Pool { .. })
+    }
+
     /// The rows held out for evaluation.
     pub fn held_out(&self) -> Option<&Dataset> {
         self.held_out.as_ref()

@@ -20,10 +20,11 @@ const DEPTH: usize = 256;
 /// # Panics
 /// When a slice is too short.
 pub fn product<T: Real>(isa: Isa, out: &mut [T], left: &[T], left_step: usize, right: &Panels<T>) {
-    let rows = out.len() / right.width();
+    let step = right.width();
     isa.run(Product {
+        rows: out.len() / step,
         out,
-        rows,
+        step,
         left,
         left_step,
         right,
@@ -33,6 +34,7 @@ pub fn product<T: Real>(isa: Isa, out: &mut [T], left: &[T], left_step: usize, r
 struct Product<'a, T> {
     out: &'a mut [T],
     rows: usize,
+    step: usize,
     left: &'a [T],
     left_step: usize,
     right: &'a Panels<T>,
@@ -48,10 +50,10 @@ impl<T: Real> Work for Product<'_, T> {
         let mut first = 0;
         while first < inner.max(1) {
             let depth = DEPTH.min(inner - first);
-            let mut column = 0;
-            for panel in right.values().chunks(right.panel_length()) {
+            let panels = right.values().chunks(right.panel_length());
+            for (number, panel) in panels.enumerate() {
                 let place = Place {
-                    column,
+                    column: number * 2 * T::lanes::<S>(),
                     first,
                     depth,
                 };
@@ -61,7 +63,6 @@ impl<T: Real> Work for Product<'_, T> {
                 } else {
                     self.strip(simd, place, registers.as_chunks::<1>().0);
                 }
-                column += panel.len() / right.rows();
             }
             first += DEPTH;
         }
@@ -113,7 +114,7 @@ impl<T: Real> Product<'_, T> {
         place: Place,
         panel: &[[T::Register<S>; WIDTH]],
     ) {
-        let step = self.right.width();
+        let step = self.step;
         let out = &mut self.out[top * step + place.column..];
         let mut sums = [panel[0]; HEIGHT];
         if place.first > 0 {

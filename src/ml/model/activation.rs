@@ -101,8 +101,15 @@ impl<T: Real> Work for Backward<'_, T> {
 /// tanh x = 1 - 2 / (e^(2x) + 1), with an absolute error of a few 2^-53.
 #[inline(always)]
 fn tanh_each<T: Real, const COUNT: usize>(x: [T; COUNT]) -> [T; COUNT] {
-    let powers = exp_each(x.map(|x| 2.0 * x.to_f64()));
-    powers.map(|power| T::from_f64(1.0 - 2.0 / (power + 1.0)))
+    let mut doubled = [0.0; COUNT];
+    for (doubled, x) in doubled.iter_mut().zip(&x) {
+        *doubled = 2.0 * x.to_f64();
+    }
+    let mut results = x;
+    for (result, power) in results.iter_mut().zip(exp_each(doubled)) {
+        *result = T::from_f64(1.0 - 2.0 / (power + 1.0));
+    }
+    results
 }
 
 #[cfg(test)]

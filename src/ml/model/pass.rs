@@ -8,7 +8,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, Axis, Slice};
 
 use super::activation::Activation;
-use crate::math::{exp, ln};
+use crate::math::{exp_each, ln_each};
 use crate::ml::data::Dataset;
 use crate::ml::kernel::{Gradient, Isa, Panels, narrow, product, widen};
 use crate::ml::objective::Objective;
@@ -48,11 +48,22 @@ impl Loss {
         }
     }
 
-    #[inline]
-    fn add(&mut self, loss: f64) {
-        self.sum += loss;
+    /// Adds the losses of rows, one after the other.
+    fn add(&mut self, losses: &[f64]) {
+        for loss in losses {
+            self.sum += loss;
+        }
         if let Some(watched) = &mut self.watched {
-            *watched -= ln(exp(-loss) + 1e-6);
+            for losses in losses.chunks(8) {
+                let mut powers = [0.0; 8];
+                for (power, loss) in powers.iter_mut().zip(losses) {
+                    *power = -loss;
+                }
+                let bounded = exp_each(powers).map(|power| power + 1e-6);
+                for (logarithm, _) in ln_each(bounded).iter().zip(losses) {
+                    *watched -= logarithm;
+                }
+            }
         }
     }
 }
@@ -165,9 +176,7 @@ impl<'a, T: Real> Workspace<'a, T> {
         let scores = &mut self.scores[..labels.len() * classes];
         let losses = &mut self.losses[..labels.len()];
         objective.differentiate(self.isa, scores, labels, losses);
-        for row in losses {
-            loss.add(*row);
-        }
+        loss.add(losses);
         let width = self.parameters[last].width();
         let derivatives = &mut self.derivatives[0][..labels.len() * width];
         narrow(self.isa, derivatives, scores, width, classes);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Objective;
 use pulp::Simd;
 
-use crate::math::{exp_each, ln};
+use crate::math::{exp_each, ln_each};
 use crate::ml::kernel::{Isa, Work};
 use crate::spec::Row;
 
@@ -28,6 +28,9 @@ pub(super) const ROW: Row<Arc<dyn Objective>> = Row {
         Ok(Arc::new(CrossEntropy { summed }))
     },
 };
+
+/// Rows worked on together.
+const ROWS: usize = 16;
 
 /// Cross-entropy of the softmax.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,17 +70,23 @@ impl Work for Differentiate<'_> {
     /// ln s - (o_y - m).
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let rows = self.scores.chunks_exact_mut(self.classes);
-        for ((row, label), loss) in rows.zip(self.labels).zip(&mut *self.losses) {
-            take_largest_off(row);
-            *loss = row[*label as usize];
-        }
-        exponentiate(self.scores);
-        let rows = self.scores.chunks_exact_mut(self.classes);
-        for ((row, label), loss) in rows.zip(self.labels).zip(self.losses) {
-            let total = normalise(row);
-            row[*label as usize] -= 1.0;
-            *loss = ln(total) - *loss;
+        let scores = self.scores.chunks_mut(ROWS * self.classes);
+        let labels = self.labels.chunks(ROWS);
+        for ((scores, labels), losses) in scores.zip(labels).zip(self.losses.chunks_mut(ROWS)) {
+            take_largest_off(scores, self.classes);
+            let rows = scores.chunks_exact(self.classes);
+            for ((row, label), loss) in rows.zip(labels).zip(&mut *losses) {
+                *loss = row[*label as usize];
+            }
+            exponentiate(scores);
+            let totals = normalise(scores, self.classes);
+            let rows = scores.chunks_exact_mut(self.classes);
+            for (row, label) in rows.zip(labels) {
+                row[*label as usize] -= 1.0;
+            }
+            for (loss, logarithm) in losses.iter_mut().zip(ln_each(totals)) {
+                *loss = logarithm - *loss;
+            }
         }
     }
 }
@@ -97,21 +106,24 @@ impl Work for Softmax<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        for row in self.scores.chunks_exact_mut(self.classes) {
-            take_largest_off(row);
-        }
-        exponentiate(self.scores);
-        for row in self.scores.chunks_exact_mut(self.classes) {
-            normalise(row);
+        for scores in self.scores.chunks_mut(ROWS * self.classes) {
+            take_largest_off(scores, self.classes);
+            exponentiate(scores);
+            normalise(scores, self.classes);
         }
     }
 }
 
 #[inline(always)]
-fn take_largest_off(row: &mut [f64]) {
-    let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    for score in row {
-        *score -= largest;
+fn take_largest_off(scores: &mut [f64], classes: usize) {
+    for row in scores.chunks_exact_mut(classes) {
+        let mut largest = f64::NEG_INFINITY;
+        for score in &*row {
+            largest = if *score > largest { *score } else { largest };
+        }
+        for score in row {
+            *score -= largest;
+        }
     }
 }
 
@@ -127,19 +139,25 @@ fn exponentiate(scores: &mut [f64]) {
     }
 }
 
-/// Divides by the sum, taken in order, which it returns.
+/// Divides each row by its sum, taken in order, and returns the sums, with 1 for missing rows.
 #[inline(always)]
-fn normalise(row: &mut [f64]) -> f64 {
-    let total = row.iter().fold(0.0, |sum, power| sum + power);
-    for power in row {
-        *power /= total;
+fn normalise(scores: &mut [f64], classes: usize) -> [f64; ROWS] {
+    let mut totals = [1.0; ROWS];
+    for (row, total) in scores.chunks_exact(classes).zip(&mut totals) {
+        *total = row.iter().fold(0.0, |sum, power| sum + power);
     }
-    total
+    for (row, total) in scores.chunks_exact_mut(classes).zip(&totals) {
+        for power in row {
+            *power /= total;
+        }
+    }
+    totals
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::ln;
 
     #[test]
     fn values_worked_out_by_hand() {

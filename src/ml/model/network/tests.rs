@@ -118,8 +118,8 @@ fn digits() -> Source {
     Source::open(&request, &Root::new("/").unwrap()).unwrap()
 }
 
-fn digest(model: &str, batch: u32) -> String {
-    let model = MODELS.build(model).unwrap();
+fn digest(isa: Isa, model: &str, batch: u32) -> String {
+    let model = MODELS.build(model).unwrap().with_isa(isa);
     let start = model.initial(Seed(1));
     let how = how(2, batch, 0.1, "cross-entropy", None);
     let shard = digits().shard(0).unwrap();
@@ -134,14 +134,38 @@ fn digest(model: &str, batch: u32) -> String {
 
 #[test]
 fn the_bits_are_fixed() {
-    // Whatever machine this runs on, and however the kernels are built, these are the bits.
-    let found = [
-        digest("mlp:64-32-10", 32),
-        digest("mlp:64-33-17-10,activation=tanh", 50),
-        digest("mlp:64-32-10,dtype=f64", 0),
-        digest("softmax:64-10", 7),
-    ];
-    assert_eq!(found, FIXED_BITS);
+    // Whatever machine this runs on, and whatever the kernels are compiled for, these are the bits.
+    for isa in Isa::all() {
+        let found = [
+            digest(isa, "mlp:64-32-10", 32),
+            digest(isa, "mlp:64-33-17-10,activation=tanh", 50),
+            digest(isa, "mlp:64-32-10,dtype=f64", 0),
+            digest(isa, "softmax:64-10", 7),
+        ];
+        assert_eq!(found, FIXED_BITS, "{}", isa.name());
+    }
+}
+
+#[test]
+fn evaluations_and_predictions_have_the_same_bits_on_every_instruction_set() {
+    let shard = digits().shard(0).unwrap();
+    for spec in [
+        "mlp:64-19-10,activation=tanh",
+        "softmax:64-10,dtype=f64,init=uniform",
+    ] {
+        let model = MODELS.build(spec).unwrap();
+        let parameters = model.initial(Seed(1));
+        let results = Isa::all().into_iter().map(|isa| {
+            let model = model.with_isa(isa);
+            let metrics = model.evaluate(&parameters, &shard).unwrap();
+            (
+                metrics,
+                model.predict(&parameters, shard.features()).unwrap(),
+            )
+        });
+        let results: Vec<_> = results.collect();
+        assert!(results.iter().all(|result| *result == results[0]), "{spec}");
+    }
 }
 
 const FIXED_BITS: [&str; 4] = [

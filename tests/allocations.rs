@@ -1,0 +1,46 @@
+//! Training takes its memory once: not for an epoch, a step or a row.
+
+use std::hint::black_box;
+
+use ndarray::Array2;
+use roundtable::ml::data::Dataset;
+use roundtable::ml::kernel::Isa;
+use roundtable::ml::model::MODELS;
+use roundtable::ml::training::Training;
+use roundtable::seed::{Purpose, Seed};
+
+fn data() -> Dataset {
+    let mut stream = Seed(1).stream(Purpose::Synthetic, 0, 0);
+    let features = Array2::from_shape_fn((300, 12), |_| stream.normal() as f32);
+    let labels = (0..300).map(|row| row % 5).collect();
+    Dataset::new(features, labels, 5).unwrap()
+}
+
+#[test]
+fn steps_do_not_allocate() {
+    let data = data();
+    for isa in Isa::all() {
+        for spec in [
+            "softmax:12-5",
+            "mlp:12-9-7-5,activation=tanh",
+            "mlp:12-9-5,dtype=f64",
+        ] {
+            let model = MODELS.build(spec).unwrap().with_isa(isa);
+            let start = model.initial(Seed(1));
+            let count = |epochs, batch| {
+                let how = Training::new(epochs, batch, 0.01, "cross-entropy", Some(0.0)).unwrap();
+                let stream = Seed(1).stream(Purpose::Shuffle, 0, 0);
+                let taken = allocation_counter::measure(|| {
+                    black_box(model.train(&start, &data, &how, stream, &|| false)).unwrap();
+                });
+                taken.count_total
+            };
+            let once = count(1, 0);
+            assert!(once > 0);
+            // Full steps of several blocks, whole blocks, and a remainder.
+            for batch in [0, 10, 64, 100] {
+                assert_eq!(count(7, batch), once, "{spec} batch {batch} {}", isa.name());
+            }
+        }
+    }
+}
