@@ -51,7 +51,8 @@ fn main() {
         .map(|number| idle::start(number, UPDATE / 4))
         .collect();
     let coordinator = idle::coordinate(&nodes);
-    let train = |rounds| idle::run(&coordinator, rounds, SHAPE, NODES);
+    let address = coordinator.address().into();
+    let train = |rounds| idle::run(&address, rounds, SHAPE, NODES);
     train(rounds / 10); // so that connections are open and buffers warm
     let before = bare_round_trip();
     let took = train(rounds);

@@ -73,15 +73,16 @@ fn main() {
         .map(|number| idle::start(number, values))
         .collect();
     let coordinator = idle::coordinate(&nodes);
-    idle::run(&coordinator, 1, shape, NODES);
+    let address = coordinator.address().into();
+    idle::run(&address, 1, shape, NODES);
     let mut ours = Vec::new();
     let mut raw = Vec::new();
     for _ in 0..5 {
         raw.push(bare(values * 4));
         // The difference leaves out making the first parameters.
         let (one, three) = (
-            idle::run(&coordinator, 1, shape, NODES),
-            idle::run(&coordinator, 3, shape, NODES),
+            idle::run(&address, 1, shape, NODES),
+            idle::run(&address, 3, shape, NODES),
         );
         ours.push(three.saturating_sub(one) / 2);
     }

@@ -9,12 +9,11 @@ use bytes::Bytes;
 use thrift::protocol::TBinaryOutputProtocol;
 use thrift::server::TProcessor;
 
-use roundtable::app::Allocator;
 use roundtable::app::coordinator::{Config, Coordinator, NodeList};
 use roundtable::app::dial;
 use roundtable::app::node::Blobs;
 use roundtable::clock;
-use roundtable::net::{Limits, Peer, ReplyWriter, RequestReader, Server, listen};
+use roundtable::net::{Address, Limits, Peer, ReplyWriter, RequestReader, Server, listen};
 use roundtable::wire::convert;
 use roundtable::wire::protocol::{self, BinaryInput};
 use roundtable::wire::stubs::compute_node::*;
@@ -22,10 +21,6 @@ use roundtable::wire::stubs::coordinator::{Plan, Report, TrainRequest as RunRequ
 use roundtable::wire::stubs::types::{
     Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, MissingReply, MissingRequest,
 };
-
-// That of the programs.
-#[global_allocator]
-static ALLOCATOR: Allocator = Allocator;
 
 /// A node that answers every training with zeros; the blobs are those of a real node.
 struct Idle {
@@ -136,10 +131,9 @@ pub fn coordinate(nodes: &[Server]) -> Coordinator {
 
 /// Runs so many rounds of softmax regression with `shape` inputs and outputs, over one row a shard; how long
 /// it took.
-pub fn run(coordinator: &Coordinator, rounds: i32, shape: [usize; 2], shards: usize) -> Duration {
+pub fn run(address: &Address, rounds: i32, shape: [usize; 2], shards: usize) -> Duration {
     let [inputs, outputs] = shape;
-    let address = coordinator.address().into();
-    let mut client = dial::coordinator(&address, Duration::from_secs(2)).expect("a connection");
+    let mut client = dial::coordinator(address, Duration::from_secs(2)).expect("a connection");
     let deadline = clock::now() + Duration::from_secs(600);
     let plan = Plan {
         model: Some(format!("softmax:{inputs}-{outputs}")),

@@ -13,9 +13,10 @@ use bytes::{Bytes, BytesMut};
 
 use crate::ml::layout::Layout;
 use crate::ml::parameters::{Parameters, ParametersError};
+use crate::wire::buffers;
 
 /// Bytes of a piece; the last may be shorter.
-pub const PIECE: usize = 512 << 10;
+pub const PIECE: usize = buffers::SIZE;
 /// What is longer is kept in a file: it goes through the system's cache, which gives way to programs.
 const LONGEST_IN_MEMORY: usize = 128 << 20;
 
@@ -60,9 +61,9 @@ impl Held {
             Place::Memory(pieces) => Ok(pieces[number].clone()),
             Place::File(file) => {
                 let offset = number * PIECE;
-                let mut piece = BytesMut::zeroed(PIECE.min(self.length - offset));
+                let mut piece = buffers::take(PIECE.min(self.length - offset));
                 file.read_exact_at(&mut piece, offset as u64)?;
-                Ok(piece.freeze())
+                Ok(buffers::share(piece))
             }
         }
     }

@@ -12,7 +12,4 @@ pub mod signals;
 mod start_error;
 pub mod transfer;
 
-/// The allocator of the programs. It keeps the pages of large buffers at hand, where the system's gives them back and
-/// has them cleared anew for every chunk of a model.
-pub use mimalloc::MiMalloc as Allocator;
 pub use start_error::StartError;

@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use roundtable::app::{Allocator, client, program};
-
-#[global_allocator]
-static ALLOCATOR: Allocator = Allocator;
+use roundtable::app::{client, program};
 
 fn main() -> ExitCode {
     program::log_errors();

@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use roundtable::app::{Allocator, node};
-
-#[global_allocator]
-static ALLOCATOR: Allocator = Allocator;
+use roundtable::app::node;
 
 fn main() -> ExitCode {
     node::main(std::env::args_os())

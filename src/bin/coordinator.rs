@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use roundtable::app::{Allocator, coordinator};
-
-#[global_allocator]
-static ALLOCATOR: Allocator = Allocator;
+use roundtable::app::coordinator;
 
 fn main() -> ExitCode {
     coordinator::main(std::env::args_os())

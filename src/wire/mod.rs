@@ -17,6 +17,7 @@
 //! ```
 
 pub mod brief;
+pub mod buffers;
 pub mod codec;
 pub mod convert;
 pub mod protocol;

@@ -13,6 +13,8 @@ use thrift::protocol::{
 };
 use thrift::{ProtocolErrorKind, new_protocol_error};
 
+use super::buffers;
+
 /// Bytes reserved for a container before its elements are there.
 const FIRST_RESERVE: usize = 4096;
 
@@ -183,7 +185,7 @@ impl Value for Bytes {
     const TYPE: TType = TType::String;
 
     fn read(input: &mut dyn TInputProtocol) -> thrift::Result<Self> {
-        input.read_bytes().map(Bytes::from)
+        input.read_bytes().map(buffers::share)
     }
 
     fn write(&self, output: &mut dyn TOutputProtocol) -> thrift::Result<()> {

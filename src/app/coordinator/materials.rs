@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use crossbeam_channel::bounded;
 
 use super::call::Parcel;
@@ -18,6 +18,7 @@ use crate::ml::layout::DType;
 use crate::ml::metrics::Metrics;
 use crate::ml::model::{MODELS, Model};
 use crate::spec::SpecError;
+use crate::wire::buffers;
 use crate::wire::convert::plan::AUTO_MODEL;
 use crate::wire::convert::{Initial, UpdateBounds};
 use crate::wire::stubs::compute_node::HostedShard;
@@ -27,6 +28,9 @@ use crate::wire::stubs::compute_node::HostedShard;
 const SMALL_MODEL: usize = 100_000;
 /// See [`SMALL_MODEL`]; values times held-out rows.
 const SMALL_EVALUATION: usize = 50_000_000;
+
+/// A sum of no more bytes is kept between rounds; a larger one makes room for the evaluation.
+const SPARE_BYTES: usize = 256 << 20;
 
 /// Parameters of a stopped run, to go on with.
 #[derive(Default)]
@@ -41,6 +45,8 @@ pub(super) struct Materials {
     held_out: Option<Dataset>,
     rate: f64,
     sum: Option<(u32, ExactSum)>,
+    /// The sum of a round that is over: its memory serves the next.
+    spare: Option<ExactSum>,
 }
 
 impl Materials {
@@ -90,6 +96,7 @@ impl Materials {
             held_out: rows.held_out,
             rate: offer.plan.strategy.rate,
             sum: None,
+            spare: None,
         };
         Ok((offer, materials))
     }
@@ -113,7 +120,11 @@ impl Materials {
 
     /// Begins a round with an empty sum.
     pub(super) fn open(&mut self, round: u32, bounds: &UpdateBounds) {
-        self.sum = Some((round, bounds.empty_sum()));
+        let sum = match self.spare.take() {
+            Some(spare) => bounds.emptied(spare),
+            None => bounds.empty_sum(),
+        };
+        self.sum = Some((round, sum));
     }
 
     /// Adds what an attempt brought, which was checked, to the round's sum.
@@ -141,9 +152,17 @@ impl Materials {
         if open != round {
             return Err(format!("the open sum is that of round {open}, not {round}"));
         }
+        let made = self.step_by(&sum, old, round);
+        if sum.byte_length() <= SPARE_BYTES {
+            self.spare = Some(sum);
+        }
+        made
+    }
+
+    fn step_by(&self, sum: &ExactSum, old: &Current, round: u32) -> Result<Current, String> {
         let mut encoder = Encoder::new(Arc::clone(&old.layout), round)?;
         let step = |number| {
-            let made = stepped(&sum, old, number, self.rate);
+            let made = stepped(sum, old, number, self.rate);
             made.map_err(|error| format!("round {round} {error}"))
         };
         if old.bytes.pieces() == 1 {
@@ -171,6 +190,7 @@ impl Materials {
     /// Lets go of all.
     pub(super) fn release(&mut self) {
         self.sum = None;
+        self.spare = None;
         self.held_out = None;
     }
 }
@@ -200,7 +220,7 @@ fn stepped(sum: &ExactSum, old: &Current, number: usize, rate: f64) -> Result<By
     let first = number * PIECE / dtype.size();
     let mut means = vec![0.0; piece.len() / dtype.size()];
     sum.mean_into(first, &mut means);
-    let mut new = BytesMut::zeroed(piece.len());
+    let mut new = buffers::take(piece.len());
     let finite = match dtype {
         DType::F32 => combine(&mut new, &piece, &means, |old, mean| {
             let value = (f64::from(f32::from_le_bytes(old)) + rate * mean) as f32;
@@ -212,7 +232,7 @@ fn stepped(sum: &ExactSum, old: &Current, number: usize, rate: f64) -> Result<By
         }),
     };
     if finite {
-        return Ok(new.freeze());
+        return Ok(buffers::share(new));
     }
     Err(format!(
         "diverged: a parameter among those from {first} on is no longer finite; \

@@ -57,6 +57,24 @@ impl ExactSum {
         }
     }
 
+    /// The same memory as an empty sum of as many values.
+    ///
+    /// # Panics
+    /// If the scale is for another element type.
+    #[must_use]
+    pub fn emptied(mut self, scale: Scale) -> ExactSum {
+        assert_eq!(scale.dtype(), self.scale.dtype(), "sums of different types");
+        match &mut self.total {
+            Total::Narrow(total) => total.fill(0),
+            Total::Wide(total) => total.fill(0),
+        }
+        ExactSum {
+            scale,
+            total: self.total,
+            weight: 0,
+        }
+    }
+
     /// How finely it sums and what it accepts.
     pub fn scale(&self) -> &Scale {
         &self.scale

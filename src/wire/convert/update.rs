@@ -57,6 +57,15 @@ impl UpdateBounds {
         ExactSum::new(self.scale, self.values)
     }
 
+    /// A sum that is not needed any more, emptied for such updates.
+    pub fn emptied(&self, sum: ExactSum) -> ExactSum {
+        if sum.len() == self.values && sum.scale().dtype() == self.scale.dtype() {
+            sum.emptied(self.scale)
+        } else {
+            self.empty_sum()
+        }
+    }
+
     /// The length of a sum's bytes, if its header is acceptable.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use thrift::{ProtocolErrorKind, TransportErrorKind, new_protocol_error, new_tran
 
 use super::Limits;
 use super::kinds::{kind_of, smallest};
+use crate::wire::buffers;
 use crate::wire::value::invalid;
 
 /// Memory taken at once for bytes that are announced and not there yet.
@@ -84,6 +85,11 @@ impl<R: Read> BinaryInput<R> {
 
     /// Takes `length` bytes. Memory that is used again would come in here, as `bytes`.
     fn fill(&mut self, mut bytes: Vec<u8>, length: usize) -> thrift::Result<Vec<u8>> {
+        if bytes.is_empty() && length <= buffers::SIZE {
+            bytes = buffers::take(length);
+            self.reader.read_exact(&mut bytes).map_err(transport)?;
+            return Ok(bytes);
+        }
         while bytes.len() < length {
             let step = (length - bytes.len()).min(STEP);
             // Filling it with zeros is cheaper than what the standard library does without: it reads pieces that
