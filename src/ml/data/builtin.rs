@@ -35,7 +35,7 @@ impl Origin for Digits {
         };
         let table = read("builtin:digits", DIGITS.as_bytes(), &format)?;
         let data = assemble(vec![table])?.swap_remove(0);
-        Ok(Opened::Pool(Box::new(data)))
+        Ok(Opened::pool(data))
     }
 }
 
@@ -52,7 +52,7 @@ mod tests {
             .unwrap()
             .open(&root, Seed(0))
             .unwrap();
-        let Opened::Pool(pool) = opened else {
+        let Opened::Pool { rows: pool, .. } = opened else {
             panic!("digits are one pool")
         };
         assert_eq!(

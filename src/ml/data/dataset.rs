@@ -134,6 +134,17 @@ impl Dataset {
         Dataset::new(features, labels, classes)
     }
 
+    /// The same rows with every feature replaced, by its column and value.
+    #[must_use]
+    pub(super) fn map_columns(mut self, replace: impl Fn(usize, f32) -> f32) -> Dataset {
+        for mut row in self.features.rows_mut() {
+            for (column, value) in row.iter_mut().enumerate() {
+                *value = replace(column, *value);
+            }
+        }
+        self
+    }
+
     /// The same rows, with room for more classes.
     #[must_use]
     pub fn with_classes(mut self, classes: usize) -> Dataset {

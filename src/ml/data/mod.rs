@@ -8,9 +8,12 @@ mod builtin;
 mod csv;
 mod dataset;
 mod error;
+mod idx;
+mod npy;
 mod path;
 mod root;
 mod source;
+mod standard;
 mod synthetic;
 mod table;
 
@@ -38,7 +41,12 @@ pub trait Origin: Send + Sync {
 /// Rows as they come from an [`Origin`].
 pub enum Opened {
     /// Rows that are still to be cut into shards.
-    Pool(Box<dyn Pool>),
+    Pool {
+        /// The rows.
+        rows: Box<dyn Pool>,
+        /// Rows for evaluation, if they are apart.
+        held_out: Option<Dataset>,
+    },
     /// Data that bring their own shards, and perhaps rows for evaluation.
     Parts {
         /// Name and rows of each shard.
@@ -46,6 +54,16 @@ pub enum Opened {
         /// Rows for evaluation.
         held_out: Option<Dataset>,
     },
+}
+
+impl Opened {
+    /// Rows of which some may be held out.
+    pub fn pool(rows: impl Pool + 'static) -> Opened {
+        Opened::Pool {
+            rows: Box::new(rows),
+            held_out: None,
+        }
+    }
 }
 
 /// Rows that can be had by their number.

@@ -3,11 +3,16 @@
 use std::cmp::Ordering;
 use std::fs;
 use std::io::Read;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
 
 use super::csv::{Format, Label, read};
+use super::standard::Standard;
 use super::table::{Table, assemble};
 use super::{DataError, Dataset, Opened, Origin, Root};
+use super::{idx, npy};
 use crate::seed::Seed;
 use crate::spec::{Arguments, OptionHelp, Row, SpecError};
 
@@ -20,7 +25,8 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
     name: "path",
     aliases: &[],
     value: "FILE|DIRECTORY",
-    help: "a CSV file, or a directory: each train*.txt|csv is a shard, validate* evaluates",
+    help: "a CSV or NPY file, images in IDX files (.gz too), or a directory of them: each train*.txt|csv|npy is a \
+           shard, validate* evaluates; of IDX files, train-* is cut into shards and t10k-* evaluates",
     options: &[
         OptionHelp {
             key: "header",
@@ -37,6 +43,11 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
             value: "NUMBER",
             help: "what features are divided by; 1",
         },
+        OptionHelp {
+            key: "standardise",
+            value: "no|yes",
+            help: "features get mean 0 and deviation 1 over the training rows",
+        },
     ],
     build: |arguments| {
         let path = arguments
@@ -45,6 +56,7 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
         Ok(Arc::new(Files {
             path,
             format: format(arguments)?,
+            standardise: arguments.choice("standardise", &[("no", false), ("yes", true)])?,
         }))
     },
 };
@@ -74,41 +86,100 @@ fn format(arguments: &mut Arguments) -> Result<Format, SpecError> {
 struct Files {
     path: String,
     format: Format,
+    standardise: bool,
 }
 
 impl Origin for Files {
     fn open(&self, root: &Root, _: Seed) -> Result<Opened, DataError> {
-        if root.resolve(&self.path)?.is_dir() {
-            return self.open_directory(root);
+        if !root.resolve(&self.path)?.is_dir() {
+            let rows = assemble(vec![self.read(root, &self.path)?])?.swap_remove(0);
+            return Ok(self.pool(rows, None));
         }
-        let data = assemble(vec![self.read(root, &self.path)?])?.swap_remove(0);
-        Ok(Opened::Pool(Box::new(data)))
+        match self.images(root)? {
+            Some(train) => self.open_images(root, &train),
+            None => self.open_directory(root),
+        }
     }
 }
 
 impl Files {
     fn read(&self, root: &Root, path: &str) -> Result<Table, DataError> {
+        if idx::is_images(path) {
+            return idx::read(root, path, self.format.scale);
+        }
         let file = root.open(path, MAX_FILE)?;
-        let mut text = Vec::new();
+        let mut bytes = Vec::new();
         file.take(MAX_FILE)
-            .read_to_end(&mut text)
+            .read_to_end(&mut bytes)
             .map_err(|error| DataError::file(path, error))?;
-        read(path, &text, &self.format)
+        if path.ends_with(".npy") {
+            npy::read(path, &bytes, &self.format)
+        } else {
+            read(path, &bytes, &self.format)
+        }
+    }
+
+    fn below(&self, name: &str) -> String {
+        format!("{}/{name}", self.path.trim_end_matches('/'))
+    }
+
+    /// The training images of a directory of IDX files, if it is one.
+    fn images(&self, root: &Root) -> Result<Option<String>, DataError> {
+        let names = ["train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"];
+        let there = |name: &&str| {
+            let path = root.resolve(&self.below(name));
+            path.is_ok_and(|path| path.is_file())
+        };
+        Ok(names.into_iter().find(there).map(|name| self.below(name)))
+    }
+
+    fn open_images(&self, root: &Root, train: &str) -> Result<Opened, DataError> {
+        let mut tables = vec![self.read(root, train)?];
+        for name in ["t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz"] {
+            let path = self.below(name);
+            if tables.len() == 1 && root.resolve(&path).is_ok_and(|path| path.is_file()) {
+                tables.push(self.read(root, &path)?);
+            }
+        }
+        let mut all = assemble(tables)?.into_iter();
+        match (all.next(), all.next()) {
+            (Some(rows), held_out) => Ok(self.pool(rows, held_out)),
+            (None, _) => Err(DataError::file(train, "no rows")),
+        }
+    }
+
+    fn pool(&self, rows: Dataset, held_out: Option<Dataset>) -> Opened {
+        let (rows, held_out) = if self.standardise {
+            let standard = Standard::of(&[&rows]);
+            let held_out = held_out.map(|data| standard.apply(data));
+            (standard.apply(rows), held_out)
+        } else {
+            (rows, held_out)
+        };
+        Opened::Pool {
+            rows: Box::new(rows),
+            held_out,
+        }
     }
 
     /// All files are read at once, because only together they say how many classes there are.
     fn open_directory(&self, root: &Root) -> Result<Opened, DataError> {
         let names = self.names(root)?;
-        let below =
-            |name: &String| self.read(root, &format!("{}/{name}", self.path.trim_end_matches('/')));
-        let tables: Result<Vec<Table>, DataError> = names.iter().map(below).collect();
-        let all: Vec<(String, Dataset)> = names.into_iter().zip(assemble(tables?)?).collect();
-        let (shards, held_out): (Vec<_>, Vec<_>) = all
+        let tables = self.read_all(root, &names)?;
+        let all: Vec<(String, Dataset)> = names.into_iter().zip(assemble(tables)?).collect();
+        let (mut shards, mut held_out): (Vec<_>, Vec<_>) = all
             .into_iter()
             .partition(|(name, _)| name.starts_with("train"));
         if shards.is_empty() {
-            let reason = "no file of it is named train*.txt or train*.csv";
+            let reason = "no file of it is named train*.txt, train*.csv or train*.npy";
             return Err(DataError::file(&self.path, reason));
+        }
+        if self.standardise {
+            let train: Vec<&Dataset> = shards.iter().map(|(_, data)| data).collect();
+            let standard = Standard::of(&train);
+            let apply = |(name, data)| (name, standard.apply(data));
+            shards = shards.into_iter().map(apply).collect();
+            held_out = held_out.into_iter().map(apply).collect();
         }
         let held_out: Vec<&Dataset> = held_out.iter().map(|(_, data)| data).collect();
         let held_out = match held_out[..] {
@@ -122,6 +193,35 @@ impl Files {
         Ok(Opened::Parts { shards, held_out })
     }
 
+    /// Reads files side by side, one thread a core. Of several errors, that of the first file counts.
+    fn read_all(&self, root: &Root, names: &[String]) -> Result<Vec<Table>, DataError> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let next = AtomicUsize::new(0);
+        let read_some = || {
+            let mut tables = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Relaxed);
+                let Some(name) = names.get(number) else {
+                    return tables;
+                };
+                tables.push((number, self.read(root, &self.below(name))));
+            }
+        };
+        let mut tables: Vec<(usize, Result<Table, DataError>)> = thread::scope(|scope| {
+            let threads: Vec<_> = (1..cores.min(names.len()))
+                .map(|_| scope.spawn(read_some))
+                .collect();
+            let mut tables = read_some();
+            for thread in threads {
+                // A panic there goes on here.
+                tables.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+            tables
+        });
+        tables.sort_by_key(|(number, _)| *number);
+        tables.into_iter().map(|(_, table)| table).collect()
+    }
+
     /// The files of a directory that hold data, in natural order.
     fn names(&self, root: &Root) -> Result<Vec<String>, DataError> {
         let failed = |error: std::io::Error| DataError::file(&self.path, error);
@@ -132,7 +232,8 @@ impl Files {
                 continue;
             };
             let kind = name.starts_with("train") || name.starts_with("validate");
-            if kind && (name.ends_with(".txt") || name.ends_with(".csv")) {
+            let format = [".txt", ".csv", ".npy"];
+            if kind && format.iter().any(|ending| name.ends_with(ending)) {
                 names.push(name);
             }
         }
@@ -239,7 +340,7 @@ pub(super) mod tests {
     #[test]
     fn a_file_is_a_pool() {
         let folder = Folder::new(&[("all.csv", "kind,a\nx,1\ny,2\n")]);
-        let Ok(Opened::Pool(pool)) = open(&folder, "path:all.csv,label=kind") else {
+        let Ok(Opened::Pool { rows: pool, .. }) = open(&folder, "path:all.csv,label=kind") else {
             panic!("a file is one pool")
         };
         assert_eq!((pool.rows(), pool.features(), pool.classes()), (2, 1, 2));

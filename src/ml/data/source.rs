@@ -59,7 +59,7 @@ impl Source {
     /// # Errors
     /// When the shards cannot be made.
     pub fn from_dataset(data: Dataset, request: &Request) -> Result<Source, DataError> {
-        Source::cut(Opened::Pool(Box::new(data)), request)
+        Source::cut(Opened::pool(data), request)
     }
 
     /// Shards that were read elsewhere, by name, and rows held out.
@@ -100,19 +100,27 @@ impl Source {
             return Err(DataError::Shards(reason));
         }
         match opened {
-            Opened::Pool(pool) => Source::cut_pool(pool, request),
+            Opened::Pool { rows, held_out } => Source::cut_pool(rows, held_out, request),
             Opened::Parts { shards, held_out } => Source::cut_parts(shards, held_out, request),
         }
     }
 
-    fn cut_pool(pool: Box<dyn Pool>, request: &Request) -> Result<Source, DataError> {
-        let (train, held_out) = hold_out(pool.rows(), request.held_out, request.seed, 0);
+    fn cut_pool(
+        pool: Box<dyn Pool>,
+        apart: Option<Dataset>,
+        request: &Request,
+    ) -> Result<Source, DataError> {
+        let share = match apart {
+            Some(_) => 0.0,
+            None => request.held_out,
+        };
+        let (train, held_out) = hold_out(pool.rows(), share, request.seed, 0);
         let partition = PARTITIONS.build(request.partition.as_deref().unwrap_or("iid"))?;
         let count = request.shards.unwrap_or(DEFAULT_SHARDS.min(train.len()));
         let label = |row| pool.label(row);
         let shards = partition.cut(&train, &label, count, request.seed)?;
         Ok(Source {
-            held_out: pool.select(&held_out),
+            held_out: apart.or_else(|| pool.select(&held_out)),
             features: pool.features(),
             classes: pool.classes(),
             rows: Rows::Pool { pool, shards },

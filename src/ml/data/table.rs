@@ -44,6 +44,16 @@ impl Table {
         }
     }
 
+    /// Rows that were numbers from the start.
+    pub fn of_numbers(path: &str, width: usize, features: Vec<f32>, labels: Vec<u32>) -> Self {
+        Table {
+            path: path.to_owned(),
+            width,
+            features,
+            labels: Labels::Numbers(labels),
+        }
+    }
+
     /// Adds a row whose class is in field `label`, counted from 0.
     pub fn push(&mut self, record: &ByteRecord, label: usize, scale: f32) -> Result<(), Fault> {
         if record.len() != self.width + 1 {

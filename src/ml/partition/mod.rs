@@ -4,7 +4,10 @@
 
 mod held_out;
 mod iid;
+mod label_shards;
+mod power_law;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::data::DataError;
@@ -29,8 +32,17 @@ pub trait Partition: Send + Sync {
     ) -> Result<Vec<Vec<u32>>, DataError>;
 }
 
+/// The rows of each class, in the order of the classes.
+fn by_class(rows: &[u32], label: &dyn Fn(u32) -> u32) -> BTreeMap<u32, Vec<u32>> {
+    let mut classes: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for &row in rows {
+        classes.entry(label(row)).or_default().push(row);
+    }
+    classes
+}
+
 /// Every partition that can be named.
 pub static PARTITIONS: Table<Arc<dyn Partition>> = Table {
     kind: "partition",
-    rows: &[iid::ROW],
+    rows: &[iid::ROW, label_shards::ROW, power_law::ROW],
 };
