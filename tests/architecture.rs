@@ -49,6 +49,11 @@ const WORLD_ALLOWED: &[(&str, &str, &str)] = &[
         "the readers of data files read files",
     ),
     (
+        "src/ml/data/path.rs",
+        "std::thread",
+        "the files of a directory load side by side, and are put together in their order",
+    ),
+    (
         "src/fed/aggregate/ranges.rs",
         "std::thread",
         "disjoint ranges of parameters are summed side by side; the split changes no bit",
