@@ -5,92 +5,29 @@
 //! `cargo bench --bench growth -- [nodes|parameters|participants]`, all three unless told.
 
 mod idle;
+mod trio;
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use roundtable::app::{dial, embedded};
 use roundtable::clock;
-use roundtable::net::{Address, Server};
+use roundtable::net::Server;
 use roundtable::wire::stubs::compute_node::Training;
-use roundtable::wire::stubs::coordinator::{NodesRequest, Plan, TrainRequest};
+use roundtable::wire::stubs::coordinator::{Plan, TrainRequest};
 use roundtable::wire::stubs::types::DataRef;
+use trio::Process;
 
-/// A coordinator as a process; ended when dropped.
-struct Process {
-    child: Child,
-    address: Address,
-    _list: tempfile::NamedTempFile,
-}
-
-impl Process {
-    fn start(nodes: &[Server]) -> Process {
-        let mut list = tempfile::NamedTempFile::new().expect("a file");
-        for node in nodes {
-            writeln!(list, "{}", node.address()).expect("a line");
-        }
-        let mut child = Command::new(env!("CARGO_BIN_EXE_coordinator"))
-            .args(["0", "2", "--nodes"])
-            .arg(list.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("a coordinator");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("its output");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let address = line.trim().trim_start_matches("listening on ");
-        let process = Process {
-            address: address.parse().expect("an address"),
-            child,
-            _list: list,
-        };
-        process.wait_for(nodes.len());
-        process
-    }
-
-    /// Waits until so many nodes are up.
-    fn wait_for(&self, nodes: usize) {
-        let mut client =
-            dial::coordinator(&self.address, Duration::from_secs(5)).expect("a connection");
-        let end = clock::now() + Duration::from_secs(60);
-        loop {
-            let reply = client.call("nodes", end, |client| client.nodes(&NodesRequest {}));
-            let up = reply.expect("the nodes").nodes;
-            if up.iter().filter(|node| node.slots.is_some()).count() == nodes {
-                return;
-            }
-            assert!(clock::now() < end, "nodes do not come up");
-            std::thread::yield_now();
-        }
-    }
-
-    /// Peak of resident memory in megabytes, and threads.
-    fn footprint(&self) -> (f64, u64) {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(path).unwrap_or_default();
-        let number = |key: &str| {
-            let line = status.lines().find(|line| line.starts_with(key));
-            let word = line.and_then(|line| line.split_whitespace().nth(1));
-            word.and_then(|word| word.parse::<u64>().ok()).unwrap_or(0)
-        };
-        (number("VmHWM:") as f64 / 1024.0, number("Threads:"))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn coordinate(nodes: &[Server]) -> Process {
+    let addresses: Vec<_> = nodes.iter().map(Server::address).collect();
+    Process::coordinator(&addresses, &[])
 }
 
 /// Time of a round without training: so many rounds after one to warm up.
 fn a_round(process: &Process, rounds: i32, shape: [usize; 2], shards: usize) -> Duration {
-    idle::run(&process.address, 1, shape, shards);
-    let one = idle::run(&process.address, 1, shape, shards);
-    let all = idle::run(&process.address, 1 + rounds, shape, shards);
+    let address = process.address.into();
+    idle::run(&address, 1, shape, shards);
+    let one = idle::run(&address, 1, shape, shards);
+    let all = idle::run(&address, 1 + rounds, shape, shards);
     all.saturating_sub(one) / rounds.unsigned_abs()
 }
 
@@ -99,7 +36,7 @@ fn nodes() {
         let nodes: Vec<Server> = (1..=count)
             .map(|number| idle::start(number, 1_000))
             .collect();
-        let process = Process::start(&nodes);
+        let process = coordinate(&nodes);
         let shards = nodes.len();
         let took = a_round(
             &process,
@@ -128,7 +65,7 @@ fn parameters() {
     ] {
         let values = (shape[0] + 1) * shape[1];
         let nodes: Vec<Server> = (1..=4).map(|number| idle::start(number, values)).collect();
-        let process = Process::start(&nodes);
+        let process = coordinate(&nodes);
         let took = a_round(&process, rounds, shape, 4);
         let (memory, _) = process.footprint();
         let model = values as f64 * 4.0 / f64::from(1 << 20);
