@@ -104,10 +104,16 @@ struct TrainRequest {
   13: optional double largest_update
   /** Given when there are several shards. */
   14: optional Fold fold
+  /**
+   * How the update should be encoded; `raw` when absent. A node may always answer `raw`: the coordinator then encodes
+   * and decodes the update itself, so that the result does not depend on which node it was. A node that folds
+   * encodes and decodes each update before it is added; the sum has the codec `exact`.
+   */
+  15: optional string codec
 }
 
 struct TrainReply {
-  /** New minus old parameters, in the request's layout and codec; of several shards, their sum as `Fold` says. */
+  /** New minus old parameters, in the request's layout and codec, or `raw`; of several shards, their sum as `Fold` says. */
   1: required types.Payload update
   /** Rows of the shards, not counting repeats by epochs. */
   2: required i64 rows

@@ -22,6 +22,8 @@ struct Plan {
   /** First parameters and layout, for a model that neither coordinator nor nodes can initialise. */
   9: optional list<types.Tensor> layout
   10: optional types.Payload parameters
+  /** How updates travel, for example `int8`; `raw` when absent. */
+  11: optional string codec
 }
 
 struct HelloRequest {

@@ -46,7 +46,8 @@ struct Tensor {
  * Exactly one of `inline_data` and `digest` says where the bytes are.
  */
 struct Payload {
-  /** How values became bytes. `raw`: little-endian values as they are. */
+  /** How values became bytes. `raw`: little-endian values as they are. `f16`, `bf16`: half as long. `int8`: for each
+   * 256 values one f32, the scale, and then a signed byte each; a value is its byte times the scale. */
   1: required string codec
   /** Number of bytes. */
   2: required i64 length

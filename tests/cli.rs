@@ -9,6 +9,8 @@ use roundtable::cluster::policy::POLICIES;
 use roundtable::fed::strategy::STRATEGIES;
 use roundtable::ml::data::DATA;
 use roundtable::ml::model::MODELS;
+use roundtable::ml::partition::PARTITIONS;
+use roundtable::wire::codec::CODECS;
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_client");
 const COORDINATOR: &str = env!("CARGO_BIN_EXE_coordinator");
@@ -275,6 +277,8 @@ fn help_lists_every_row_of_every_table() {
         STRATEGIES.names(),
         DATA.names(),
         MODELS.names(),
+        PARTITIONS.names(),
+        CODECS.names(),
     ];
     for name in tables.iter().flatten() {
         assert!(help.contains(name), "{name} is not in the client's help");
@@ -289,7 +293,7 @@ fn help_lists_every_row_of_every_table() {
     for (program, options) in [
         (
             COMPUTE_NODE,
-            "--data --data-root --slots --load-delay --join --bind --seed",
+            "--data --data-root --slots --keep --load-delay --join --bind --seed",
         ),
         (
             COORDINATOR,

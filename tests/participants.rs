@@ -60,6 +60,11 @@ impl ComputeNodeHandler for Plain {
         if request.shards.len() != 1 || request.fold.is_some() {
             return unsupported();
         }
+        // It knows no codec either, and answers with the values as they are.
+        let request = TrainRequest {
+            codec: None,
+            ..request
+        };
         self.pass_on(|node| node.train(&request))
     }
 
@@ -146,18 +151,69 @@ fn plan(participants: i32, cohort: i32, model: &str) -> Plan {
 
 #[test]
 fn the_bits_do_not_depend_on_how_shards_are_grouped() {
-    for model in ["softmax:8-4", "softmax:8-4,dtype=f64"] {
+    let mut digests = Vec::new();
+    for (model, codec) in [
+        ("softmax:8-4", "raw"),
+        ("softmax:8-4,dtype=f64", "raw"),
+        ("softmax:8-4", "f16"),
+        ("softmax:8-4", "bf16"),
+        ("softmax:8-4", "int8"),
+    ] {
+        let plan = |participants, cohort| Plan {
+            codec: Some(codec.to_owned()),
+            ..plan(participants, cohort, model)
+        };
         let few = nodes(1);
         let many = nodes(3);
         let address = |nodes: &[Node]| nodes.iter().map(|node| node.address().into()).collect();
-        let alone = run(address(&few), plan(2_000, 300, model));
-        let shared = run(address(&many), plan(2_000, 300, model));
+        let alone = run(address(&few), plan(2_000, 300));
+        let shared = run(address(&many), plan(2_000, 300));
         // One shard at a time, whatever comes in one task.
         let relay = plain(few[0].address().into());
-        let plainly = run(vec![relay.address().into()], plan(2_000, 300, model));
+        let plainly = run(vec![relay.address().into()], plan(2_000, 300));
         assert!(alone.accuracy.expect("an accuracy") > 0.7, "{alone:?}");
         assert_eq!(alone.digest, shared.digest);
         assert_eq!(alone.digest, plainly.digest);
         assert_eq!(alone.metrics, plainly.metrics);
+        // As many shards as tasks: one update each, which travels in the codec.
+        let singly = run(address(&few), plan(8, 8));
+        assert_eq!(singly.digest, run(address(&many), plan(8, 8)).digest);
+        assert_eq!(
+            singly.digest,
+            run(vec![relay.address().into()], plan(8, 8)).digest
+        );
+        digests.push((alone.digest, singly.digest));
     }
+    digests.sort();
+    digests.dedup();
+    assert_eq!(digests.len(), 5, "each codec has bits of its own");
+}
+
+#[test]
+fn what_a_codec_cannot_do_is_said() {
+    let failure = |model: &str, codec: &str| {
+        let nodes = nodes(1);
+        let coordinator = Coordinator::start(Config {
+            nodes: NodeList::Fixed(nodes.iter().map(|node| node.address().into()).collect()),
+            ..Config::default()
+        })
+        .expect("a coordinator");
+        let address = coordinator.address().into();
+        let mut client = dial::coordinator(&address, PATIENCE).expect("a connection");
+        let plan = Plan {
+            codec: Some(codec.to_owned()),
+            ..plan(10, 10, model)
+        };
+        let request = RunRequest { plan };
+        let report = client.call("train", clock::now() + PATIENCE, |client| {
+            client.train(&request)
+        });
+        match report {
+            Err(CallFailed::Fault(fault)) => format!("{fault:?}"),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(failure("softmax:8-4,dtype=f64", "int8").contains("the model has 64"));
+    assert!(failure("softmax:8-4", "int9").contains("int8"));
+    assert!(failure("softmax:8-4", "top-k").contains("nodes do not do that yet"));
 }

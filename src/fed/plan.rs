@@ -41,6 +41,8 @@ pub struct Plan {
     pub cohort: Option<u32>,
     /// Share of the cohort that must count, above 0 and up to 1. None leaves it to the coordinator.
     pub quorum: Option<f64>,
+    /// How updates travel: a codec's spec.
+    pub codec: String,
     /// No value of an update may lie beyond this, either way.
     pub largest_update: f64,
 }

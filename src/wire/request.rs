@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::codec::{CODECS, Codec};
 use super::convert::{RAW, fault, foreign, tensors};
 use super::stubs::compute_node as wire;
 use super::stubs::types::{DataRef, Fault, FaultCode, Payload, Problem, ShardRef, Tensor};
@@ -114,6 +115,22 @@ pub fn fold(request: &wire::TrainRequest, dtype: DType) -> Result<Option<(Scale,
     Ok(Some((scale, fold.by_rows)))
 }
 
+/// How the update is to be encoded.
+///
+/// # Errors
+/// When nobody here knows the codec, or it cannot carry values of this type.
+pub fn codec(request: &wire::TrainRequest, dtype: DType) -> Result<Arc<dyn Codec>, Fault> {
+    let spec = request.codec.as_deref().unwrap_or(RAW);
+    let codec = CODECS
+        .build(spec)
+        .map_err(|error| invalid("codec", error, ""))?;
+    if dtype == DType::F64 && codec.name() != RAW {
+        let message = format!("`{spec}` carries values of 32 bits, the model has 64");
+        return Err(invalid("codec", message, ""));
+    }
+    Ok(codec)
+}
+
 /// Where the rows of a request are.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Place {
@@ -169,14 +186,16 @@ pub fn key(request: &wire::TrainRequest) -> [u8; 32] {
         (None, name) => hash.update(name.as_deref().unwrap_or_default()),
     }
     let rest = format!(
-        "{} {} {} {:?} {:?} {:?} {}",
+        "{} {} {} {:?} {:?} {:?} {} {:?} {:?}",
         request.run,
         request.round,
         request.model,
         request.data,
         request.shards,
         request.training,
-        request.seed
+        request.seed,
+        request.fold,
+        request.codec
     );
     hash.update(rest.as_bytes());
     for shard in &request.shards {

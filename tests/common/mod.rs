@@ -27,6 +27,7 @@ pub fn plan(seed: u64, rounds: u32, mean: Mean) -> Plan {
         seed: Seed(seed),
         cohort: None,
         quorum: None,
+        codec: "raw".to_owned(),
         largest_update: 64.0,
     }
 }

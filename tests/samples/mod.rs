@@ -101,6 +101,7 @@ pub fn train_request() -> compute_node::TrainRequest {
         may_refuse: Some(true),
         largest_update: None,
         fold: None,
+        codec: None,
     }
 }
 

@@ -330,6 +330,7 @@ impl World {
                 .stream
                 .chance(0.5)
                 .then(|| 0.2 + 0.8 * self.stream.uniform()),
+            codec: "raw".to_owned(),
             largest_update: 16.0,
         };
         let kinds = [

@@ -16,6 +16,7 @@ use crate::ml::model::MODELS;
 use crate::ml::objective::OBJECTIVES;
 use crate::ml::partition::PARTITIONS;
 use crate::net::Address;
+use crate::wire::codec::CODECS;
 
 /// Asks for a training run, shows its progress, prints the accuracy.
 ///
@@ -177,6 +178,9 @@ pub struct RunOptions {
     /// How updates become a step (see below) [default: fedavg]
     #[arg(long, value_name = "SPEC", value_parser = strategy)]
     pub strategy: Option<String>,
+    /// How updates travel (see below) [default: raw]
+    #[arg(long, value_name = "SPEC", value_parser = codec)]
+    pub codec: Option<String>,
 }
 
 /// The cluster that is started when no address is given.
@@ -230,7 +234,7 @@ fn specs() -> String {
     format!(
         "Data:\n{}  ship:PATH         as path:, read by the coordinator and sent to the nodes\n  \
          private:          the rows each node was started with; they never leave it\n\n\
-         Models:\n{}\nObjectives:\n{}\nPartitions:\n{}\nStrategies:\n{}\nScheduling policies:\n{}\n\
+         Models:\n{}\nObjectives:\n{}\nPartitions:\n{}\nStrategies:\n{}\nCodecs:\n{}\nScheduling policies:\n{}\n\
          The classic letters job:\n  \
          client --data path:letters/seed-split --strategy fedavg:mean=uniform --rounds 25 --epochs 15 \\\n    \
          --model mlp:16-20-26,activation=classic,init=classic,dtype=f64 --objective cross-entropy:sum \\\n    \
@@ -240,6 +244,7 @@ fn specs() -> String {
         OBJECTIVES.help(),
         PARTITIONS.help(),
         STRATEGIES.help(),
+        CODECS.help(),
         POLICIES.help()
     )
 }
@@ -267,6 +272,11 @@ fn partition(text: &str) -> Result<String, String> {
 
 fn strategy(text: &str) -> Result<String, String> {
     let built = STRATEGIES.build(text).map(drop);
+    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
+}
+
+fn codec(text: &str) -> Result<String, String> {
+    let built = CODECS.build(text).map(drop);
     built.map(|()| text.to_owned()).map_err(|e| e.to_string())
 }
 

@@ -22,6 +22,7 @@ pub(super) fn plan(options: &RunOptions) -> Plan {
         quorum: options.quorum,
         layout: None,
         parameters: None,
+        codec: options.codec.clone(),
     }
 }
 

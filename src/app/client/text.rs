@@ -147,6 +147,7 @@ pub(super) fn status(run: &RunStatus) -> String {
         cells(["data", &data]),
         cells(["model", plan.model.as_deref().unwrap_or("-")]),
         cells(["strategy", plan.strategy.as_deref().unwrap_or("-")]),
+        cells(["codec", plan.codec.as_deref().unwrap_or("-")]),
     ];
     if let Some(accuracy) = accuracy {
         rows.push(cells(["accuracy", &format!("{accuracy:.4}")]));

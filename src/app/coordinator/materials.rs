@@ -19,6 +19,7 @@ use crate::ml::metrics::Metrics;
 use crate::ml::model::{MODELS, Model};
 use crate::spec::SpecError;
 use crate::wire::buffers;
+use crate::wire::codec::CODECS;
 use crate::wire::convert::plan::AUTO_MODEL;
 use crate::wire::convert::{Initial, UpdateBounds};
 use crate::wire::stubs::compute_node::HostedShard;
@@ -82,6 +83,9 @@ impl Materials {
             current: kept.current,
             previous: kept.previous,
             bounds: None,
+            codec: CODECS
+                .build(&plan.codec)
+                .map_err(|error| error.to_string())?,
             plan,
         };
         if offer.current.is_none() {
@@ -91,6 +95,7 @@ impl Materials {
                 offer.replace(Current::of(&parameters, 0)?);
             }
         }
+        offer.check_codec()?;
         let materials = Materials {
             model,
             held_out: rows.held_out,

@@ -13,7 +13,9 @@ use crate::app::held::Held;
 use crate::cluster::AttemptId;
 use crate::fed::aggregate::Scale;
 use crate::fed::{Plan, RunId, Shard, Work};
-use crate::wire::convert::{self, UpdateBounds, count, plan};
+use crate::ml::layout::DType;
+use crate::wire::codec::Codec;
+use crate::wire::convert::{self, RAW, UpdateBounds, count, plan};
 use crate::wire::stubs::compute_node::{EvaluateRequest, InitialiseRequest, TrainRequest};
 use crate::wire::stubs::types::ShardRef;
 
@@ -29,6 +31,8 @@ pub(super) struct Offer {
     /// Those after the round before, until the next round begins: a step that was not reported is undone.
     pub(super) previous: Option<Arc<Current>>,
     pub(super) bounds: Option<UpdateBounds>,
+    /// How updates travel.
+    pub(super) codec: Arc<dyn Codec>,
 }
 
 impl Offer {
@@ -42,8 +46,23 @@ impl Offer {
         self.bounds = self.current.as_ref().map(|current| {
             let layout = &current.layout;
             let scale = Scale::new(layout.dtype(), self.plan.largest_update, weight_limit);
-            UpdateBounds::new(scale, layout, self.plan.strategy)
+            UpdateBounds::new(scale, layout, self.plan.strategy, Arc::clone(&self.codec))
         });
+    }
+
+    /// Whether the codec can carry updates of this model.
+    pub(super) fn check_codec(&self) -> Result<(), String> {
+        let wide = self
+            .current
+            .as_ref()
+            .is_some_and(|current| current.layout.dtype() == DType::F64);
+        if wide && self.codec.name() != RAW {
+            let codec = self.codec.name();
+            return Err(format!(
+                "codec `{codec}` carries values of 32 bits, the model has 64; take --codec raw or a model of dtype=f32"
+            ));
+        }
+        Ok(())
     }
 
     /// Takes new parameters; those before are kept until the next round begins.
@@ -66,7 +85,10 @@ impl Offer {
                     may_refuse: Some(may_refuse),
                     ..self.train(run, attempt, *round, shards, limit)?
                 };
-                (Request::Train(request, self.bounds?), self.blobs(shards))
+                (
+                    Request::Train(request, self.bounds.clone()?),
+                    self.blobs(shards),
+                )
             }
             Work::Evaluate { round, shard } => {
                 let request = self.evaluate(run, attempt, *round, *shard, limit)?;
@@ -117,11 +139,12 @@ impl Offer {
             training: plan::training(&self.plan.training),
             seed: self.plan.seed.0.cast_signed(),
             budget_ms: Some(count(limit.as_millis())),
+            codec: Some(self.plan.codec.clone()),
             may_refuse: None,
             largest_update: Some(self.plan.largest_update),
             fold: match shards {
                 [_] => None,
-                _ => Some(self.bounds?.fold()),
+                _ => Some(self.bounds.as_ref()?.fold()),
             },
         })
     }

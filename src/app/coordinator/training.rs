@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::call::{Parcel, Trouble, bytes_of};
 use crate::app::dial::{CallFailed, Dialled, Node};
-use crate::app::held::Held;
+use crate::app::held::{self, Held, PIECE};
 use crate::fed::Trained;
 use crate::wire::convert::{Invalid, UpdateBounds, foreign};
 use crate::wire::stubs::compute_node::{TrainReply, TrainRequest};
@@ -58,7 +58,19 @@ fn one(
     let trained = foreign::trained(&reply, 1)?[0];
     let length = bounds.accept(&reply.update)?;
     let check = |offset, part: &[u8]| bounds.check(offset, part);
-    let update = checked(node, &reply.update, length, deadline, check)?;
+    if bounds.is_raw() {
+        let update = checked(node, &reply.update, length, deadline, check)?;
+        return Ok((trained, update));
+    }
+    let sent = bytes_of(node, &reply.update, length, deadline, |_| ())?;
+    let sent = sent.whole().map_err(|error| Invalid(error.to_string()))?;
+    let update = bounds.decode(&reply.update.codec, &sent)?;
+    let update = held::encode(&update).map_err(|error| Invalid(error.to_string()))?;
+    for number in 0..update.pieces() {
+        let piece = update.piece(number);
+        let piece = piece.map_err(|error| Invalid(error.to_string()))?;
+        check(number * PIECE, &piece)?;
+    }
     Ok((trained, update))
 }
 

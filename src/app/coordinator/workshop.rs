@@ -220,7 +220,7 @@ fn do_now(bench: &Bench, command: Command, reporter: &Reporter) -> Option<Event>
     let mut materials = lock(&bench.materials);
     match command {
         Command::Open { round, .. } => {
-            let bounds = lock(&bench.offer).bounds?;
+            let bounds = lock(&bench.offer).bounds.clone()?;
             materials.open(round, &bounds);
             None
         }
@@ -274,7 +274,10 @@ fn adopt(bench: &Bench, brought: Option<Parcel>) -> Result<(), String> {
         return Err("the first parameters were lost".to_owned());
     };
     let current = Current::of(&initial.parameters, 0)?;
-    lock(&bench.offer).replace(current);
+    let mut offer = lock(&bench.offer);
+    offer.replace(current);
+    offer.check_codec()?;
+    drop(offer);
     bench.measure();
     Ok(())
 }

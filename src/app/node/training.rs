@@ -14,6 +14,7 @@ use crate::ml::model::{Model, Trained};
 use crate::ml::parameters::{Parameters, Values};
 use crate::ml::training::Training;
 use crate::seed::{Purpose, Seed};
+use crate::wire::codec::{self, Codec, CodecError};
 use crate::wire::convert::{self, count, fault, small};
 use crate::wire::request::{self, invalid};
 use crate::wire::stubs::compute_node::{ShardResult, TrainReply, TrainRequest};
@@ -25,6 +26,7 @@ struct Task<'a> {
     model: Arc<dyn Model>,
     how: Training,
     shards: Vec<(usize, &'a ShardRef)>,
+    codec: Arc<dyn Codec>,
     /// Of several shards: the empty sum, and whether they weigh as many as their rows.
     sum: Option<(ExactSum, bool)>,
 }
@@ -81,20 +83,20 @@ impl Worker {
             let round = u32::try_from(request.round).unwrap_or(0);
             let stream = seed.stream(Purpose::Shuffle, round, index as u64);
             let stop = || attempt.interruption().is_some();
-            let trained = task
+            let mut trained = task
                 .model
                 .train(&start, &rows, &task.how, stream, &stop)
                 .map_err(|error| untrained(attempt, &error))?;
             within(&trained.update, request.largest_update)?;
             epochs = trained.epochs.max(epochs);
-            update = task.take(&trained)?;
+            update = task.take(&mut trained)?;
             results.push(ShardResult {
                 rows: count(trained.rows),
                 loss: trained.loss,
             });
         }
         let codec = match &task.sum {
-            None => convert::RAW,
+            None => task.codec.name(),
             Some((sum, _)) => {
                 let mut bytes = Vec::with_capacity(sum.byte_length());
                 sum.to_bytes(&mut bytes);
@@ -123,6 +125,7 @@ impl<'a> Task<'a> {
         let fold = request::fold(request, layout.dtype())?;
         let task = Task {
             request,
+            codec: request::codec(request, layout.dtype())?,
             how: request::training(&request.training)?,
             shards: request::shards(&request.shards)?,
             sum: fold.map(|(scale, by_rows)| (ExactSum::new(scale, layout.elements()), by_rows)),
@@ -132,10 +135,16 @@ impl<'a> Task<'a> {
     }
 
     /// Adds an update to the sum, or gives its bytes if it is the only one.
-    fn take(&mut self, trained: &Trained) -> Result<Held, Fault> {
+    fn take(&mut self, trained: &mut Trained) -> Result<Held, Fault> {
+        let unsent = |error: CodecError| fault(FaultCode::FAILED, error.to_string());
         let Some((sum, by_rows)) = &mut self.sum else {
-            return held::encode(&trained.update).map_err(|error| unkept(&error));
+            if self.codec.name() == convert::RAW {
+                return held::encode(&trained.update).map_err(|error| unkept(&error));
+            }
+            let bytes = codec::encode(&*self.codec, &trained.update).map_err(unsent)?;
+            return Ok(Bytes::from(bytes).into());
         };
+        codec::through(&*self.codec, &mut trained.update).map_err(unsent)?;
         let weight = if *by_rows { trained.rows } else { 1 };
         let limit = sum.scale().weight_limit();
         if weight > limit.saturating_sub(sum.weight()) {

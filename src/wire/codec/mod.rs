@@ -14,6 +14,8 @@ mod top_k;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use super::convert::RAW;
+use crate::ml::parameters::{Parameters, Values};
 use crate::spec::Table;
 
 pub use error::CodecError;
@@ -110,6 +112,40 @@ pub static CODECS: Table<Arc<dyn Codec>> = Table {
     kind: "codec",
     rows: &[raw::ROW, f16::ROW, bf16::ROW, int8::ROW, top_k::ROW],
 };
+
+/// What is left of an update after a codec: encoded and decoded again.
+///
+/// # Errors
+/// When a value cannot be encoded.
+pub fn through(codec: &dyn Codec, update: &mut Parameters) -> Result<(), CodecError> {
+    if codec.name() == RAW {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    match update.values_mut() {
+        Values::F32(values) => {
+            codec.encode(values, &mut bytes)?;
+            codec.decode(&bytes, values)
+        }
+        Values::F64(values) => {
+            codec.encode_f64(values, &mut bytes)?;
+            codec.decode_f64(&bytes, values)
+        }
+    }
+}
+
+/// An update as bytes.
+///
+/// # Errors
+/// When a value cannot be encoded.
+pub fn encode(codec: &dyn Codec, update: &Parameters) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::with_capacity(codec.encoded_len(update.layout().elements()));
+    match update.values() {
+        Values::F32(values) => codec.encode(values, &mut bytes)?,
+        Values::F64(values) => codec.encode_f64(values, &mut bytes)?,
+    }
+    Ok(bytes)
+}
 
 /// Values and what was left of those before.
 fn sums(values: &[f32], residual: &[f32]) -> Result<Vec<f32>, CodecError> {

@@ -9,6 +9,7 @@ use crate::ml::partition::PARTITIONS;
 use crate::ml::training::Training;
 use crate::seed::Seed;
 use crate::spec::{Spec, SpecError};
+use crate::wire::codec::CODECS;
 use crate::wire::stubs::types::DataRef;
 use crate::wire::stubs::{compute_node, coordinator};
 
@@ -44,6 +45,7 @@ pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Pro
         seed: Seed(plan.seed.unwrap_or(SEED).cast_unsigned()),
         cohort: plan.cohort.map(|cohort| reader.whole("cohort", cohort)),
         quorum: plan.quorum,
+        codec: reader.codec(plan.codec.as_deref().unwrap_or(RAW)),
         largest_update: LARGEST_UPDATE,
     };
     let initial = reader.initial(plan);
@@ -68,6 +70,7 @@ pub fn write(plan: &Plan) -> coordinator::Plan {
         quorum: plan.quorum,
         layout: None,
         parameters: None,
+        codec: Some(plan.codec.clone()),
     }
 }
 
@@ -186,6 +189,21 @@ impl Reader {
                 STRATEGIES.build("fedavg")
             })
             .expect("the default strategy is in the table")
+    }
+
+    fn codec(&mut self, spec: &str) -> String {
+        match CODECS.build(spec) {
+            Ok(codec) if codec.block().is_none() => self.wrong(
+                "codec",
+                format!(
+                    "`{spec}` leaves out values, which have to be remembered with the shard until the next round; \
+                     nodes do not do that yet"
+                ),
+            ),
+            Ok(_) => {}
+            Err(error) => self.wrong("codec", error),
+        }
+        spec.to_owned()
     }
 
     fn initial(&mut self, plan: &coordinator::Plan) -> Option<Initial> {

@@ -1,5 +1,6 @@
 //! Updates and first parameters from nodes: length, finiteness and range are checked here.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::foreign::payload_length;
@@ -8,27 +9,37 @@ use crate::fed::Trained;
 use crate::fed::aggregate::{ExactSum, Scale};
 use crate::fed::strategy::{Mean, Strategy};
 use crate::ml::layout::Layout;
-use crate::ml::parameters::Parameters;
+use crate::ml::parameters::{Parameters, Values};
+use crate::wire::codec::{self, Codec};
 use crate::wire::stubs::compute_node::Fold;
 use crate::wire::stubs::types::Payload;
 
 /// What an acceptable update of a round looks like, and what such updates weigh.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct UpdateBounds {
     scale: Scale,
+    layout: Arc<Layout>,
     values: usize,
     length: usize,
     strategy: Strategy,
+    codec: Arc<dyn Codec>,
 }
 
 impl UpdateBounds {
     /// Updates of this layout whose values the scale accepts.
-    pub fn new(scale: Scale, layout: &Layout, strategy: Strategy) -> UpdateBounds {
+    pub fn new(
+        scale: Scale,
+        layout: &Arc<Layout>,
+        strategy: Strategy,
+        codec: Arc<dyn Codec>,
+    ) -> UpdateBounds {
         UpdateBounds {
             scale,
+            layout: Arc::clone(layout),
             values: layout.elements(),
             length: layout.byte_length(),
             strategy,
+            codec,
         }
     }
 
@@ -83,12 +94,42 @@ impl UpdateBounds {
         found.map_err(|error| Invalid(error.to_string()))
     }
 
-    /// The length of an update's bytes, if its header is acceptable.
+    /// The length of an update's bytes, if its header is acceptable: in the codec asked for, or as it is.
     ///
     /// # Errors
     /// When it announces another codec or length.
     pub fn accept(&self, payload: &Payload) -> Result<usize, Invalid> {
-        payload_length(payload, RAW, self.length)
+        if payload.codec == RAW {
+            payload_length(payload, RAW, self.length)
+        } else {
+            let length = self.codec.encoded_len(self.values);
+            payload_length(payload, self.codec.name(), length)
+        }
+    }
+
+    /// Whether updates are summed as they come.
+    pub fn is_raw(&self) -> bool {
+        self.codec.name() == RAW
+    }
+
+    /// The update that these bytes stand for. One that came as it is goes through the codec here, so that it does not
+    /// matter which node it came from.
+    ///
+    /// # Errors
+    /// When the bytes make no sense.
+    pub fn decode(&self, sent_as: &str, bytes: &[u8]) -> Result<Parameters, Invalid> {
+        let invalid = |error: &dyn fmt::Display| Invalid(error.to_string());
+        if sent_as == RAW {
+            let update = Parameters::from_bytes(Arc::clone(&self.layout), bytes);
+            let mut update = update.map_err(|error| invalid(&error))?;
+            codec::through(&*self.codec, &mut update).map_err(|error| invalid(&error))?;
+            return Ok(update);
+        }
+        let mut values = vec![0.0; self.values];
+        let decoded = self.codec.decode(bytes, &mut values);
+        decoded.map_err(|error| invalid(&error))?;
+        let update = Parameters::new(Arc::clone(&self.layout), Values::F32(values));
+        update.map_err(|error| invalid(&error))
     }
 
     /// Whether these bytes of an update, from `offset` on, can be summed.
