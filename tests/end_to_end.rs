@@ -229,17 +229,26 @@ fn shipped_private_and_path_data_all_train() {
     let list = list.to_str().expect("a name");
     let coordinator = Program::coordinator(&["2", "--nodes", list, "--data-root", root]);
     let mut client = dial(&coordinator);
-    let mut on = |spec: &str| {
+    let mut on_with = |spec: &str, codec: &str| {
         let data = DataRef {
             spec: spec.to_owned(),
             ..DataRef::default()
         };
         let plan = Plan {
             data: Some(data),
+            codec: Some(codec.to_owned()),
             ..plan(10)
         };
         train(&mut client, plan).unwrap_or_else(|error| panic!("{spec}: {error}"))
     };
+    // One value in twenty travels; the others wait for their round, and the same run twice is the same.
+    let (sparse, again) = (
+        on_with("private:", "top-k:share=0.05"),
+        on_with("private:", "top-k:share=0.05"),
+    );
+    assert!(sparse.accuracy > Some(0.8), "{sparse:?}");
+    assert_eq!(sparse.digest, again.digest);
+    let mut on = |spec| on_with(spec, "raw");
     let (path, ship) = (on("path:."), on("ship:."));
     assert_eq!(
         path.digest, ship.digest,

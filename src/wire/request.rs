@@ -128,6 +128,12 @@ pub fn codec(request: &wire::TrainRequest, dtype: DType) -> Result<Arc<dyn Codec
         let message = format!("`{spec}` carries values of 32 bits, the model has 64");
         return Err(invalid("codec", message, ""));
     }
+    // What a sparse update leaves out is remembered here, so the shard must be trained here every time.
+    let private = request.data.spec.split(':').next() == Some("private");
+    if codec.block().is_none() && !(private && request.shards.len() == 1) {
+        let message = format!("`{spec}` is for private shards, one at a time");
+        return Err(invalid("codec", message, ""));
+    }
     Ok(codec)
 }
 

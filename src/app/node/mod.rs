@@ -6,6 +6,7 @@ mod command_line;
 mod desk;
 mod load;
 mod membership;
+mod residuals;
 mod service;
 mod shards;
 mod sources;
@@ -32,6 +33,7 @@ use crate::seed::Seed;
 use desk::Desk;
 use load::Gate;
 use membership::Membership;
+use residuals::Residuals;
 use service::Worker;
 use shards::Shards;
 
@@ -112,6 +114,7 @@ impl Node {
             desk: Desk::new(config.slots.max(1)),
             gate: Gate::new(config.load, config.load_delay, config.seed),
             shards,
+            residuals: Residuals::default(),
             blobs: Mutex::new(Blobs::new(BLOB_BYTES)),
             incarnation: incarnation(),
             rows_per_second: config.benchmark.then(benchmark::rows_per_second),

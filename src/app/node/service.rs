@@ -10,6 +10,7 @@ use thrift::server::TProcessor;
 use super::blobs::{Blobs, unkept};
 use super::desk::{Attempt, Desk, Interrupted};
 use super::load::Gate;
+use super::residuals::Residuals;
 use super::shards::Shards;
 use super::sources::OpenSource;
 use crate::app::held::{self, Held};
@@ -41,6 +42,8 @@ pub(super) struct Worker {
     pub(super) desk: Desk,
     pub(super) gate: Gate,
     pub(super) shards: Shards,
+    /// What sparse updates left out.
+    pub(super) residuals: Residuals,
     pub(super) blobs: Mutex<Blobs>,
     pub(super) incarnation: i64,
     pub(super) rows_per_second: Option<f64>,

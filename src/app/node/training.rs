@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::blobs::unkept;
 use super::desk::{Asked, Attempt};
+use super::residuals::Residuals;
 use super::service::{Worker, deadline, fitting, interrupted, untrained};
 use crate::app::held::{self, Held};
 use crate::clock;
@@ -89,7 +90,7 @@ impl Worker {
                 .map_err(|error| untrained(attempt, &error))?;
             within(&trained.update, request.largest_update)?;
             epochs = trained.epochs.max(epochs);
-            update = task.take(&mut trained)?;
+            update = task.take(&mut trained, &self.residuals)?;
             results.push(ShardResult {
                 rows: count(trained.rows),
                 loss: trained.loss,
@@ -135,16 +136,14 @@ impl<'a> Task<'a> {
     }
 
     /// Adds an update to the sum, or gives its bytes if it is the only one.
-    fn take(&mut self, trained: &mut Trained) -> Result<Held, Fault> {
-        let unsent = |error: CodecError| fault(FaultCode::FAILED, error.to_string());
-        let Some((sum, by_rows)) = &mut self.sum else {
-            if self.codec.name() == convert::RAW {
-                return held::encode(&trained.update).map_err(|error| unkept(&error));
-            }
-            let bytes = codec::encode(&*self.codec, &trained.update).map_err(unsent)?;
-            return Ok(Bytes::from(bytes).into());
-        };
+    fn take(&mut self, trained: &mut Trained, residuals: &Residuals) -> Result<Held, Fault> {
+        if self.sum.is_none() {
+            return self.encode(&trained.update, residuals);
+        }
         codec::through(&*self.codec, &mut trained.update).map_err(unsent)?;
+        let Some((sum, by_rows)) = &mut self.sum else {
+            return Ok(Bytes::new().into());
+        };
         let weight = if *by_rows { trained.rows } else { 1 };
         let limit = sum.scale().weight_limit();
         if weight > limit.saturating_sub(sum.weight()) {
@@ -154,6 +153,31 @@ impl<'a> Task<'a> {
         sum.fold(&trained.update.to_bytes(), weight);
         Ok(Bytes::new().into())
     }
+
+    /// The only update as it travels.
+    fn encode(&self, update: &Parameters, residuals: &Residuals) -> Result<Held, Fault> {
+        if self.codec.name() == convert::RAW {
+            return held::encode(update).map_err(|error| unkept(&error));
+        }
+        let bytes = match (self.codec.block(), update.values()) {
+            (None, Values::F32(values)) => {
+                let request = self.request;
+                let shard = &request.shards[0].name;
+                let encode = |rest: &mut [f32]| {
+                    let mut bytes = Vec::new();
+                    let encoded = self.codec.encode_with_residual(values, rest, &mut bytes);
+                    encoded.map(|()| bytes)
+                };
+                residuals.with(&request.run, shard, request.round, values.len(), encode)
+            }
+            _ => codec::encode(&*self.codec, update),
+        };
+        Ok(Bytes::from(bytes.map_err(unsent)?).into())
+    }
+}
+
+fn unsent(error: CodecError) -> Fault {
+    fault(FaultCode::FAILED, error.to_string())
 }
 
 /// Mean loss a row over all shards, in their order.

@@ -45,7 +45,7 @@ pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Pro
         seed: Seed(plan.seed.unwrap_or(SEED).cast_unsigned()),
         cohort: plan.cohort.map(|cohort| reader.whole("cohort", cohort)),
         quorum: plan.quorum,
-        codec: reader.codec(plan.codec.as_deref().unwrap_or(RAW)),
+        codec: reader.codec(plan.codec.as_deref().unwrap_or(RAW), plan.data.as_ref()),
         largest_update: LARGEST_UPDATE,
     };
     let initial = reader.initial(plan);
@@ -191,13 +191,14 @@ impl Reader {
             .expect("the default strategy is in the table")
     }
 
-    fn codec(&mut self, spec: &str) -> String {
+    fn codec(&mut self, spec: &str, data: Option<&DataRef>) -> String {
+        let private = data.is_some_and(|data| data.spec.split(':').next() == Some(PRIVATE));
         match CODECS.build(spec) {
-            Ok(codec) if codec.block().is_none() => self.wrong(
+            Ok(codec) if codec.block().is_none() && !private => self.wrong(
                 "codec",
                 format!(
-                    "`{spec}` leaves out values, which have to be remembered with the shard until the next round; \
-                     nodes do not do that yet"
+                    "`{spec}` leaves out values, which the node that trains a shard remembers for its next round; \
+                     only private data are trained by the same node every time"
                 ),
             ),
             Ok(_) => {}
