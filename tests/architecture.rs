@@ -54,6 +54,11 @@ const WORLD_ALLOWED: &[(&str, &str, &str)] = &[
         "the files of a directory load side by side, and are put together in their order",
     ),
     (
+        "src/ml/data/lines.rs",
+        "std::thread",
+        "the lines of a text are read side by side, and are put together in their order",
+    ),
+    (
         "src/fed/aggregate/ranges.rs",
         "std::thread",
         "disjoint ranges of parameters are summed side by side; the split changes no bit",

@@ -2,6 +2,7 @@
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
+use super::lines::{self, Rows};
 use super::table::{Fault, Table, number};
 use super::{DataError, MAX_FEATURES};
 
@@ -62,10 +63,22 @@ pub(super) fn read(path: &str, text: &[u8], format: &Format) -> Result<Table, Da
         return Err(DataError::file(path, "no rows"));
     }
     let first = record.get(label).unwrap_or_default();
+    if lines::is_plain(text) {
+        let rows = Rows {
+            path,
+            width: fields - 1,
+            label,
+            scale: format.scale,
+            first_label: first,
+        };
+        return rows.read(text, start_of(text, &record));
+    }
     let mut table = Table::new(path, fields - 1, first);
     while more {
         let place = |fault: Fault| fault.at(path, line(text, &record));
-        table.push(&record, label, format.scale).map_err(place)?;
+        table
+            .push(record.iter(), label, format.scale)
+            .map_err(place)?;
         more = next(&mut record)?;
     }
     Ok(table)
@@ -112,6 +125,12 @@ fn label_position(
 /// Number of the line, from 1, on which a record starts. The reader's own position is where the
 /// record before it ended, and blank lines may lie between.
 fn line(text: &[u8], record: &ByteRecord) -> u64 {
+    let start = &text[..start_of(text, record)];
+    1 + start.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// Where a record starts.
+fn start_of(text: &[u8], record: &ByteRecord) -> usize {
     let end = record
         .position()
         .map_or(0, |position| position.byte() as usize)
@@ -120,10 +139,7 @@ fn line(text: &[u8], record: &ByteRecord) -> u64 {
         .iter()
         .take_while(|byte| matches!(byte, b'\r' | b'\n'))
         .count();
-    1 + text[..end + blank]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count() as u64
+    end + blank
 }
 
 #[cfg(test)]

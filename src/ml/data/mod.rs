@@ -9,6 +9,7 @@ mod csv;
 mod dataset;
 mod error;
 mod idx;
+mod lines;
 mod npy;
 mod path;
 mod root;
