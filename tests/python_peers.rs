@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use programs::{Program, dial, train, write_list};
+use roundtable::ml::model::MODELS;
+use roundtable::ml::parameters::Values;
+use roundtable::seed::Seed;
 use roundtable::wire::stubs::coordinator::Plan;
 use roundtable::wire::stubs::types::DataRef;
 
@@ -114,4 +117,44 @@ fn python_and_rust_nodes_train_together() {
     let report = train(&mut dial(&coordinator), plan).expect("a report");
     assert!(report.accuracy > Some(0.8), "{report:?}");
     assert!(report.metrics.expect("metrics").rows > 90, "both evaluated");
+}
+
+#[test]
+fn a_python_node_takes_and_gives_a_model_in_chunks() {
+    if !has_python() {
+        return;
+    }
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let start = || {
+        Program::start(
+            Command::new("python3")
+                .arg(manifest.join("tests/peers/large_node.py"))
+                .arg(manifest.join("idl")),
+        )
+    };
+    let nodes = [start(), start()];
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = folder.path().join("nodes.txt");
+    write_list(&list, &[nodes[0].address, nodes[1].address]);
+    let coordinator = Program::coordinator(&["2", "--nodes", list.to_str().expect("a name")]);
+    let plan = Plan {
+        model: Some("softmax:2199-1000".to_owned()),
+        data: Some(DataRef {
+            spec: "synthetic:rows=4,features=2199".to_owned(),
+            shards: Some(4),
+            held_out: Some(0.0),
+            ..DataRef::default()
+        }),
+        rounds: Some(2),
+        ..Plan::default()
+    };
+    let report = train(&mut dial(&coordinator), plan).expect("a report");
+    // Every update adds 1 to the first value, so does their mean.
+    let model = MODELS.build("softmax:2199-1000").expect("a model");
+    let mut expected = model.initial(Seed(1));
+    if let Values::F32(values) = expected.values_mut() {
+        values[0] += 1.0;
+        values[0] += 1.0;
+    }
+    assert_eq!(report.digest.expect("a digest")[..], expected.digest());
 }
