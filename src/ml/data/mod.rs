@@ -7,7 +7,14 @@ mod blob;
 mod builtin;
 mod csv;
 mod dataset;
+mod decimal;
 mod error;
+mod file;
+mod idx;
+mod input;
+mod natural;
+mod npy;
+mod parallel;
 mod path;
 mod root;
 mod source;
@@ -38,7 +45,12 @@ pub trait Origin: Send + Sync {
 /// Rows as they come from an [`Origin`].
 pub enum Opened {
     /// Rows that are still to be cut into shards.
-    Pool(Box<dyn Pool>),
+    Pool {
+        /// The rows.
+        pool: Box<dyn Pool>,
+        /// Rows for evaluation, where the data bring their own.
+        held_out: Option<Dataset>,
+    },
     /// Data that bring their own shards, and perhaps rows for evaluation.
     Parts {
         /// Name and rows of each shard.

@@ -1,0 +1,361 @@
+//! NPY files: arrays as numpy saves them, one row of features each.
+//!
+//! The magic `\x93NUMPY`, a version, the length of the header, the header (a Python dictionary with
+//! `descr`, `fortran_order` and `shape`), the values (numpy, `numpy.lib.format`). The first dimension
+//! counts rows; the rest are the features of a row. The classes of `NAME.npy` are in
+//! `NAME-labels.npy` beside it where there is one, and otherwise a column of it (`label`, the last).
+
+use super::csv::{Format, Label};
+use super::idx::BYTE_SCALE;
+use super::input::{Input, product};
+use super::table::{Table, class};
+use super::{DataError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS, Root};
+
+/// How the values are written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    F32,
+    F64,
+    U8,
+    I32,
+    I64,
+}
+
+impl Kind {
+    const ALL: [(&'static str, Kind); 6] = [
+        ("<f4", Kind::F32),
+        ("<f8", Kind::F64),
+        ("|u1", Kind::U8),
+        ("|b1", Kind::U8),
+        ("<i4", Kind::I32),
+        ("<i8", Kind::I64),
+    ];
+
+    /// Bytes of a value.
+    fn size(self) -> usize {
+        match self {
+            Kind::U8 => 1,
+            Kind::F32 | Kind::I32 => 4,
+            Kind::F64 | Kind::I64 => 8,
+        }
+    }
+
+    /// Gives every value of `bytes` to `take`.
+    fn each(self, bytes: &[u8], take: impl FnMut(f64)) {
+        let (four, eight) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<8>().0);
+        match self {
+            Kind::U8 => bytes.iter().map(|byte| f64::from(*byte)).for_each(take),
+            Kind::F32 => four
+                .iter()
+                .map(|b| f64::from(f32::from_le_bytes(*b)))
+                .for_each(take),
+            Kind::I32 => four
+                .iter()
+                .map(|b| f64::from(i32::from_le_bytes(*b)))
+                .for_each(take),
+            Kind::F64 => eight.iter().map(|b| f64::from_le_bytes(*b)).for_each(take),
+            Kind::I64 => eight
+                .iter()
+                .map(|b| i64::from_le_bytes(*b) as f64)
+                .for_each(take),
+        }
+    }
+}
+
+/// What a header says.
+#[derive(Debug, PartialEq)]
+struct Header {
+    kind: Kind,
+    shape: Vec<usize>,
+}
+
+/// Whether a file of this name, without `.gz`, holds classes of another.
+pub(super) fn is_labels(name: &str) -> bool {
+    name.ends_with("-labels.npy")
+}
+
+/// Reads an array of rows with their classes.
+pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, DataError> {
+    let failed = |reason: String| DataError::file(path, reason);
+    if format.header.is_some() || matches!(format.label, Label::Named(_)) {
+        return Err(failed(
+            "the columns of an NPY file have no names".to_owned(),
+        ));
+    }
+    let mut input = Input::open(root, path)?;
+    let Header { kind, shape } = header(path, &mut input)?;
+    let (rows, columns) = (shape[0], shape[1..].iter().product::<usize>());
+    let apart = labels_beside(root, path);
+    let column = match (&apart, &format.label) {
+        (Some(_), Label::Last) => None,
+        (None, Label::Last) => Some(columns),
+        (_, Label::Position(position)) => Some(*position),
+        (_, Label::Named(_)) => None,
+    };
+    if column.is_some_and(|column| column == 0 || column > columns) {
+        let reason = format!("there is no column {} for the class", column.unwrap_or(0));
+        return Err(failed(format!("{reason}; there are {columns}")));
+    }
+    let width = columns - usize::from(column.is_some());
+    if shape.len() < 2 || rows > MAX_ROWS || width == 0 || width > MAX_FEATURES {
+        return Err(failed(format!(
+            "its shape {shape:?} is not one of rows of features"
+        )));
+    }
+    let length = input.announced(rows, columns.saturating_mul(kind.size()))?;
+
+    let scale = format
+        .scale
+        .unwrap_or(if kind == Kind::U8 { BYTE_SCALE } else { 1.0 });
+    let mut features = Vec::with_capacity(rows * width);
+    let mut classes = Vec::new();
+    let (mut at, label) = (0, column.unwrap_or(0));
+    input.body(length, |bytes| {
+        kind.each(bytes, |value| {
+            at += 1;
+            if at == label {
+                classes.push(value);
+            } else {
+                features.push(value as f32 / scale);
+            }
+            if at == columns {
+                at = 0;
+            }
+        });
+    })?;
+    let labels = match (column, apart) {
+        (None, Some(apart)) => {
+            let mut input = Input::open(root, &apart)?;
+            let header = header(&apart, &mut input)?;
+            if header.shape != [rows] {
+                let shape = header.shape;
+                let reason = format!("its shape is {shape:?}, but {path} has {rows} rows");
+                return Err(DataError::file(&apart, reason));
+            }
+            let length = input.announced(rows, header.kind.size())?;
+            classes.reserve_exact(rows);
+            input.body(length, |bytes| {
+                header.kind.each(bytes, |value| classes.push(value))
+            })?;
+            checked(&apart, &classes)?
+        }
+        _ => checked(path, &classes)?,
+    };
+    Ok(Table::of(path, width, features, labels))
+}
+
+fn checked(path: &str, classes: &[f64]) -> Result<Vec<u32>, DataError> {
+    let check = |(row, value): (usize, &f64)| {
+        class(*value).ok_or_else(|| {
+            let most = MAX_CLASSES - 1;
+            let reason = format!(
+                "row {row}, counted from 0, has class {value}: classes are whole numbers from 0 to {most}"
+            );
+            DataError::file(path, reason)
+        })
+    };
+    classes.iter().enumerate().map(check).collect()
+}
+
+/// `NAME-labels.npy` of `NAME.npy`, plain or packed, if it is there.
+fn labels_beside(root: &Root, path: &str) -> Option<String> {
+    let name = path
+        .strip_suffix(".gz")
+        .unwrap_or(path)
+        .strip_suffix(".npy")?;
+    let plain = format!("{name}-labels.npy");
+    let packed = format!("{plain}.gz");
+    [plain, packed]
+        .into_iter()
+        .find(|path| root.resolve(path).is_ok())
+}
+
+fn header(path: &str, input: &mut Input) -> Result<Header, DataError> {
+    let failed = |reason: &str| DataError::file(path, reason);
+    let start: [u8; 8] = input.header()?;
+    if start[..6] != *b"\x93NUMPY" {
+        return Err(failed("it does not start as an NPY file does"));
+    }
+    let length = match start[6] {
+        1 => u32::from(u16::from_le_bytes(input.header()?)),
+        2 | 3 => u32::from_le_bytes(input.header()?),
+        _ => return Err(failed("its version is not 1, 2 or 3")),
+    };
+    let length =
+        u16::try_from(length).map_err(|_| failed("its header is longer than 65535 bytes"))?;
+    let text = input.header_of(length)?;
+    parse(&String::from_utf8_lossy(&text)).map_err(|reason| failed(&reason))
+}
+
+/// Reads the dictionary of a header.
+fn parse(text: &str) -> Result<Header, String> {
+    let value = |key: &str| {
+        let after = text
+            .split_once(&format!("'{key}':"))
+            .map(|(_, after)| after.trim_start());
+        after.ok_or_else(|| format!("its header does not say `{key}`"))
+    };
+    let descr = value("descr")?;
+    let named = |(name, _): &&(&str, Kind)| {
+        descr.strip_prefix('\'').is_some_and(|rest| {
+            rest.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('\''))
+        })
+    };
+    let kind = Kind::ALL
+        .iter()
+        .find(named)
+        .map(|(_, kind)| *kind)
+        .ok_or_else(|| {
+            let names = Kind::ALL.map(|(name, _)| name).join(", ");
+            let found: String = descr.chars().take_while(|c| *c != ',').take(40).collect();
+            format!("its values are of kind {found}; read are {names}; convert it with `astype`")
+        })?;
+    if !value("fortran_order")?.starts_with("False") {
+        return Err("it is column by column; convert it with `numpy.ascontiguousarray`".to_owned());
+    }
+    let shape = value("shape")?
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(')'));
+    let sizes = shape
+        .map_or("", |(sizes, _)| sizes)
+        .split(',')
+        .map(str::trim);
+    let shape: Result<Vec<usize>, _> = sizes
+        .filter(|size| !size.is_empty())
+        .map(str::parse)
+        .collect();
+    let shape = shape.ok().filter(|shape| !shape.is_empty());
+    let shape = shape.ok_or("its header gives no shape with rows")?;
+    if product(&shape).is_none() {
+        return Err(format!(
+            "its shape {shape:?} holds no rows, or more than can be"
+        ));
+    }
+    Ok(Header { kind, shape })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::tests::{gzip, open};
+    use super::super::path::tests::Folder;
+    use super::*;
+
+    fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        let header = format!("{header:117}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.bytes());
+        bytes.extend(values);
+        bytes
+    }
+
+    fn floats(values: &[f32]) -> Vec<u8> {
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
+    }
+
+    #[test]
+    fn the_class_is_a_column_or_in_a_file_beside() {
+        let values = floats(&[1.0, 2.5, 0.0, 3.0, 4.0, 2.0]);
+        let folder = Folder::of(&[
+            ("a.npy", &npy("<f4", "(2, 3)", &values)),
+            ("b.npy.gz", &gzip(&npy("<f4", "(2, 3)", &values))),
+            (
+                "b-labels.npy",
+                &npy(
+                    "<i8",
+                    "(2,)",
+                    &[[4, 0, 0, 0], [0; 4], [1, 0, 0, 0], [0; 4]].concat(),
+                ),
+            ),
+        ]);
+        let data = open(&folder, "path:a.npy").unwrap();
+        assert_eq!(
+            (data.row(0), data.row(1)),
+            (&[1.0, 2.5][..], &[3.0, 4.0][..])
+        );
+        assert_eq!((data.labels(), data.classes()), (&[0, 2][..], 3));
+        let first = open(&folder, "path:a.npy,label=1,scale=2").unwrap();
+        assert_eq!(
+            (first.labels(), first.row(1)),
+            (&[1, 3][..], &[2.0, 1.0][..])
+        );
+        let beside = open(&folder, "path:b.npy.gz").unwrap();
+        assert_eq!(
+            (beside.labels(), beside.row(1)),
+            (&[4, 1][..], &[3.0, 4.0, 2.0][..])
+        );
+    }
+
+    #[test]
+    fn every_kind_of_number_is_read() {
+        let doubles = [0.5_f64, 1.0].map(f64::to_le_bytes).concat();
+        let longs = [-7_i64, 1].map(i64::to_le_bytes).concat();
+        let ints = [-7_i32, 1].map(i32::to_le_bytes).concat();
+        for (descr, values, first) in [
+            ("<f8", doubles, 0.5),
+            ("<i8", longs, -7.0),
+            ("<i4", ints, -7.0),
+            ("|u1", vec![51, 1], 0.2),
+        ] {
+            let folder = Folder::of(&[("a.npy", &npy(descr, "(1, 2)", &values))]);
+            let data = open(&folder, "path:a.npy").unwrap();
+            assert_eq!(
+                (data.row(0), data.labels()),
+                (&[first][..], &[1][..]),
+                "{descr}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = |bytes: &[u8], spec: &str| {
+            let folder = Folder::of(&[("a.npy", bytes)]);
+            open(&folder, spec).unwrap_err()
+        };
+        let of = |descr: &str, shape: &str, values: &[f32]| {
+            error(&npy(descr, shape, &floats(values)), "path:a.npy")
+        };
+        assert!(of("<f4", "(2, 3)", &[0.0; 5]).contains("ends before all rows"));
+        assert!(of("<f4", "(1, 2)", &[0.0; 3]).contains("more bytes follow"));
+        assert!(of("<f4", "(900000000000, 3000000000)", &[0.0]).contains("more than can be"));
+        assert!(of("<f4", "(0, 9000000000000000, 9000000000000000)", &[]).contains("no rows"));
+        assert!(of("<f4", "(900000000, 3)", &[0.0]).contains("announces 900000000 rows"));
+        assert!(of("<f4", "(4,)", &[0.0; 4]).contains("its shape [4] is not one of rows"));
+        assert!(of("<f4", "()", &[0.0]).contains("no shape with rows"));
+        assert!(of("<f4", "(x, 2)", &[0.0]).contains("no shape with rows"));
+        assert!(of("<c8", "(1, 2)", &[0.0; 4]).contains("'<c8'"));
+        assert!(of("<f4", "(1, 2)", &[0.0, 1.5]).contains("has class 1.5"));
+        assert!(of("<f4", "(1, 2)", &[f32::NAN, 1.0]).contains("row 0 has NaN in column 0"));
+        let good = npy("<f4", "(1, 2)", &floats(&[0.0, 1.0]));
+        assert!(error(&good, "path:a.npy,label=3").contains("no column 3"));
+        assert!(error(&good, "path:a.npy,label=kind").contains("no names"));
+        for end in 0..good.len() {
+            assert!(
+                error(&good[..end], "path:a.npy").starts_with("a.npy: "),
+                "{end}"
+            );
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error_or_harmless_and_never_a_panic() {
+        let good = npy("<f4", "(1, 2)", &floats(&[0.0, 1.0]));
+        for place in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[place] ^= 0x11;
+            let _ = open(&Folder::of(&[("a.npy", &bytes)]), "path:a.npy");
+        }
+    }
+
+    #[test]
+    fn column_major_arrays_are_refused() {
+        let text = "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }";
+        assert!(parse(text).unwrap_err().contains("ascontiguousarray"));
+    }
+}
