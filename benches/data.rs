@@ -69,7 +69,7 @@ fn main() {
 fn open(root: &Root, name: &str) -> usize {
     let origin = DATA.build(&format!("path:{name}")).expect("a spec");
     match origin.open(root, Seed(1)).expect("rows") {
-        Opened::Pool { rows, .. } => rows.rows(),
+        Opened::Pool { pool, .. } => pool.rows(),
         Opened::Parts { .. } => panic!("a file is one pool"),
     }
 }
@@ -160,15 +160,11 @@ fn partitions(as_json: bool) {
         let partition = PARTITIONS.build(spec).expect("a partition");
         let cut = || {
             partition
-                .cut(&rows, &|row| row % 10, SHARDS, Seed(1))
+                .cut(rows.clone(), &|row| row % 10, SHARDS, Seed(1))
                 .expect("shards")
         };
         let shards = cut();
-        let bytes = 24 * shards.len()
-            + shards
-                .iter()
-                .map(|shard| 4 * shard.capacity())
-                .sum::<usize>();
+        let bytes = shards.bytes();
         let took = median(cut);
         let milliseconds = took.as_secs_f64() * 1e3;
         if as_json {

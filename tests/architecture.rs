@@ -49,14 +49,9 @@ const WORLD_ALLOWED: &[(&str, &str, &str)] = &[
         "the readers of data files read files",
     ),
     (
-        "src/ml/data/path.rs",
+        "src/ml/data/parallel.rs",
         "std::thread",
-        "the files of a directory load side by side, and are put together in their order",
-    ),
-    (
-        "src/ml/data/lines.rs",
-        "std::thread",
-        "the lines of a text are read side by side, and are put together in their order",
+        "parts of files are read at once; the results have the order of the parts",
     ),
     (
         "src/fed/aggregate/ranges.rs",

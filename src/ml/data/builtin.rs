@@ -30,12 +30,15 @@ impl Origin for Digits {
     fn open(&self, _: &Root, _: Seed) -> Result<Opened, DataError> {
         let format = Format {
             header: Some(false),
-            scale: 16.0,
+            scale: Some(16.0),
             ..Format::default()
         };
         let table = read("builtin:digits", DIGITS.as_bytes(), &format)?;
         let data = assemble(vec![table])?.swap_remove(0);
-        Ok(Opened::pool(data))
+        Ok(Opened::Pool {
+            pool: Box::new(data),
+            held_out: None,
+        })
     }
 }
 
@@ -52,7 +55,7 @@ mod tests {
             .unwrap()
             .open(&root, Seed(0))
             .unwrap();
-        let Opened::Pool { rows: pool, .. } = opened else {
+        let Opened::Pool { pool, .. } = opened else {
             panic!("digits are one pool")
         };
         assert_eq!(

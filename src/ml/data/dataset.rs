@@ -51,8 +51,12 @@ impl Dataset {
                 classes,
             });
         }
-        let features = features.as_standard_layout().into_owned();
-        if let Some(place) = features.iter().position(|value| !value.is_finite()) {
+        let features = match features.is_standard_layout() {
+            true => features,
+            false => features.as_standard_layout().into_owned(),
+        };
+        let values = features.as_slice().unwrap_or(&[]);
+        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
             let (row, column) = (place / width, place % width);
             let value = features[[row, column]];
             return Err(DatasetError::NotFinite { row, column, value });

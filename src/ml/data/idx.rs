@@ -1,181 +1,214 @@
-//! Images with labels in the IDX format of the MNIST files, plain or compressed with gzip.
+//! IDX files, the format of MNIST and its successors: images in one file, their classes in another.
 //!
-//! A file is a magic number (two zeros, the type of its elements, the number of dimensions), the sizes of the dimensions
-//! as 32-bit numbers, big-endian, and the elements (LeCun, Cortes and Burges, "The MNIST database of handwritten digits").
-//! Only bytes are read as elements. Images and labels lie side by side: `NAME-images-idx3-ubyte` and
-//! `NAME-labels-idx1-ubyte`, each with or without `.gz`.
+//! Big-endian: two zero bytes, the kind of the values (8: bytes), the number of dimensions, the
+//! dimensions (`u32` each), the values (LeCun, Cortes, Burges, "The MNIST database of handwritten
+//! digits"). `*images-idx3-ubyte` has its classes beside it in `*labels-idx1-ubyte`; either may be
+//! packed (`.gz`).
 
-use std::io::Read;
-
-use flate2::read::GzDecoder;
-
+use super::csv::{Format, Label};
+use super::input::{Input, product};
 use super::table::Table;
 use super::{DataError, MAX_FEATURES, MAX_ROWS, Root};
 
-/// Largest file, compressed or not, and most bytes of elements.
-const MAX_FILE: u64 = 1 << 30;
-/// Type of the elements: unsigned bytes.
-const UBYTE: u8 = 8;
+/// What bytes are divided by unless another scale is said: pixels then lie from 0 to 1.
+pub(super) const BYTE_SCALE: f32 = 255.0;
+/// Most dimensions of an array of images.
+const MAX_DIMENSIONS: u8 = 8;
 
-/// Whether this is the name of a file of images.
+/// Whether a file of this name, without `.gz`, is an IDX file.
+pub(super) fn is_idx(name: &str) -> bool {
+    name.ends_with("-ubyte") && name.contains("idx")
+}
+
+/// Whether a file of this name holds images, and not classes.
 pub(super) fn is_images(name: &str) -> bool {
-    let name = name.strip_suffix(".gz").unwrap_or(name);
-    name.ends_with("-images-idx3-ubyte")
+    is_idx(name) && name.contains("images")
 }
 
-/// Reads images and their labels. Features are the grey values, 0 to 1, divided by `scale`.
-pub(super) fn read(root: &Root, images: &str, scale: f32) -> Result<Table, DataError> {
-    let (sizes, pixels) = elements(root, images)?;
-    let Some((&rows, inner)) = sizes.split_first() else {
-        return Err(DataError::file(images, "it has no dimensions"));
-    };
-    let width: usize = inner.iter().product();
-    if width == 0 || width > MAX_FEATURES || rows == 0 || rows > MAX_ROWS {
-        let reason = format!("{rows} images of {width} pixels cannot be used");
-        return Err(DataError::file(images, reason));
+/// Reads images with their classes.
+pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, DataError> {
+    if format.header.is_some() || format.label != Label::Last {
+        let reason = "`header` and `label` are for other files: an IDX file has neither";
+        return Err(DataError::file(path, reason));
     }
-    let labels = beside(root, images)?;
-    let (count, classes) = elements(root, &labels)?;
-    if count != [rows] {
-        let reason = format!("labels of {count:?} do not fit {rows} images");
-        return Err(DataError::file(&labels, reason));
+    let beside = labels_beside(root, path)?;
+    let mut images = Input::open(root, path)?;
+    let shape = shape(path, &mut images)?;
+    let (rows, width) = (shape[0], shape[1..].iter().product::<usize>());
+    if shape.len() < 2 {
+        let reason = "it has one dimension, as classes have; name the file of the images";
+        return Err(DataError::file(path, reason));
     }
-    let values: [f32; 256] = std::array::from_fn(|grey| grey as f32 / 255.0 / scale);
-    let features = pixels.iter().map(|&pixel| values[pixel as usize]).collect();
-    let labels = classes.iter().map(|&class| u32::from(class)).collect();
-    Ok(Table::of_numbers(images, width, features, labels))
-}
-
-/// The name of the labels of these images: beside them, compressed or not.
-fn beside(root: &Root, images: &str) -> Result<String, DataError> {
-    let plain = images.strip_suffix(".gz").unwrap_or(images);
-    let stem = plain.strip_suffix("-images-idx3-ubyte").unwrap_or(plain);
-    let plain = format!("{stem}-labels-idx1-ubyte");
-    let packed = format!("{plain}.gz");
-    for name in [&plain, &packed] {
-        if root.resolve(name).is_ok_and(|path| path.is_file()) {
-            return Ok(name.clone());
-        }
+    if rows > MAX_ROWS || width > MAX_FEATURES {
+        let reason = format!("it has {rows} rows of {width} features");
+        return Err(DataError::file(path, reason));
     }
-    let reason = format!("its labels are missing: neither {plain} nor {packed} is there");
-    Err(DataError::file(images, reason))
+    let length = images.announced(rows, width)?;
+
+    let mut classes = Input::open(root, &beside)?;
+    let others = self::shape(&beside, &mut classes)?;
+    if others != [rows] {
+        let reason = format!("its dimensions are {others:?}, but {path} has {rows} rows");
+        return Err(DataError::file(&beside, reason));
+    }
+    let mut labels = Vec::with_capacity(classes.announced(rows, 1)? as usize);
+    let take = |bytes: &[u8]| labels.extend(bytes.iter().map(|byte| u32::from(*byte)));
+    classes.body(rows as u64, take)?;
+
+    let scale = format.scale.unwrap_or(BYTE_SCALE);
+    let values: [f32; 256] = std::array::from_fn(|byte| byte as f32 / scale);
+    let mut features = Vec::with_capacity(length as usize);
+    images.body(length, |bytes| {
+        features.extend(bytes.iter().map(|byte| values[usize::from(*byte)]));
+    })?;
+    Ok(Table::of(path, width, features, labels))
 }
 
-/// Sizes of the dimensions, and the elements. No more memory is taken than the header announces, and not before the
-/// bytes are there.
-fn elements(root: &Root, path: &str) -> Result<(Vec<usize>, Vec<u8>), DataError> {
-    let file = root.open(path, MAX_FILE)?.take(MAX_FILE);
-    let result = if path.ends_with(".gz") {
-        parse(GzDecoder::new(file))
-    } else {
-        parse(file)
-    };
-    result.map_err(|reason| DataError::file(path, reason))
-}
-
-fn parse(mut file: impl Read) -> Result<(Vec<usize>, Vec<u8>), String> {
-    let short = |error: std::io::Error| format!("its header cannot be read: {error}");
-    let mut magic = [0; 4];
-    file.read_exact(&mut magic).map_err(short)?;
-    let [0, 0, kind, dimensions @ 1..=4] = magic else {
-        return Err(format!("it starts with {magic:?}, which is no IDX file"));
-    };
-    if kind != UBYTE {
-        return Err(format!(
-            "its elements are of type {kind:#04x}; only bytes, 0x08, are read"
+/// The dimensions of an array of bytes. Their product fits.
+fn shape(path: &str, input: &mut Input) -> Result<Vec<usize>, DataError> {
+    let [zero, also_zero, kind, dimensions] = input.header()?;
+    if (zero, also_zero) != (0, 0) {
+        return Err(DataError::file(
+            path,
+            "it does not start as an IDX file does",
         ));
     }
-    let mut sizes = Vec::new();
-    let mut total: u64 = 1;
+    if kind != 8 {
+        let reason = format!("its values are of kind {kind:#04x}; only bytes (0x08) are read");
+        return Err(DataError::file(path, reason));
+    }
+    if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
+        let reason = format!("it has {dimensions} dimensions; 1 to {MAX_DIMENSIONS} are read");
+        return Err(DataError::file(path, reason));
+    }
+    let mut shape = Vec::new();
     for _ in 0..dimensions {
-        let mut size = [0; 4];
-        file.read_exact(&mut size).map_err(short)?;
-        let size = u32::from_be_bytes(size);
-        sizes.push(size as usize);
-        total = total.saturating_mul(u64::from(size));
+        shape.push(u32::from_be_bytes(input.header()?) as usize);
     }
-    if total > MAX_FILE {
-        return Err(format!(
-            "it announces {total} elements; at most {MAX_FILE} are read"
-        ));
+    if product(&shape).is_none() {
+        let reason = format!("its dimensions {shape:?} hold no rows, or more than can be");
+        return Err(DataError::file(path, reason));
     }
-    let mut elements = Vec::new();
-    let read = file.by_ref().take(total).read_to_end(&mut elements);
-    read.map_err(|error| format!("after {} elements: {error}", elements.len()))?;
-    let more = file.read(&mut [0]).map_err(|error| error.to_string())?;
-    if elements.len() as u64 != total || more != 0 {
-        let found = if more == 0 { "fewer" } else { "more" };
-        return Err(format!("it announces {total} elements and has {found}"));
+    Ok(shape)
+}
+
+/// The file of the classes that belong to a file of images.
+fn labels_beside(root: &Root, path: &str) -> Result<String, DataError> {
+    let (folder, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
+    if !name.contains("images") {
+        let reason = "its name does not say `images`, so its classes cannot be found";
+        return Err(DataError::file(path, reason));
     }
-    Ok((sizes, elements))
+    let plain = name.strip_suffix(".gz").unwrap_or(name);
+    let mut plain = format!("{folder}{}", plain.replace("images", "labels"));
+    for dimensions in '2'..='9' {
+        plain = plain.replace(&format!("idx{dimensions}"), "idx1");
+    }
+    let packed = format!("{plain}.gz");
+    let found = [&plain, &packed]
+        .into_iter()
+        .find(|path| root.resolve(path).is_ok());
+    found.cloned().ok_or_else(|| {
+        let reason = format!("its classes are missing: there is no {plain} and no {packed}");
+        DataError::file(path, reason)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::file::tests::{gzip, open};
     use super::super::path::tests::Folder;
-    use super::super::table::assemble;
-    use super::*;
-    use flate2::{Compression, write::GzEncoder};
-    use std::io::Write;
 
-    fn idx(kind: u8, sizes: &[u32], elements: &[u8]) -> Vec<u8> {
-        let mut file = vec![0, 0, kind, sizes.len() as u8];
-        file.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
-        file.extend(elements);
-        file
+    fn images(rows: u32) -> Vec<u8> {
+        let mut bytes = b"\x00\x00\x08\x03".to_vec();
+        bytes.extend([rows, 2, 2].iter().flat_map(|size| size.to_be_bytes()));
+        bytes.extend((0..rows * 4).map(|value| (value * 51) as u8));
+        bytes
     }
 
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
+    fn labels(rows: u32) -> Vec<u8> {
+        let mut bytes = b"\x00\x00\x08\x01".to_vec();
+        bytes.extend(rows.to_be_bytes());
+        bytes.extend((0..rows).map(|row| (row % 3) as u8));
+        bytes
     }
 
-    fn write(folder: &Folder, name: &str, bytes: &[u8]) {
-        std::fs::write(folder.path().join(name), bytes).unwrap();
-    }
+    const IMAGES: &str = "d/a-images-idx3-ubyte";
+    const LABELS: &str = "d/a-labels-idx1-ubyte";
 
-    #[test]
-    fn images_and_labels_are_read_plain_and_packed() {
-        let folder = Folder::new(&[]);
-        let images = idx(8, &[2, 1, 3], &[0, 51, 255, 102, 0, 0]);
-        write(&folder, "a-images-idx3-ubyte.gz", &gzip(&images));
-        write(&folder, "a-labels-idx1-ubyte", &idx(8, &[2], &[7, 0]));
-        let root = Root::new(folder.path()).unwrap();
-        let table = read(&root, "a-images-idx3-ubyte.gz", 1.0).unwrap();
-        let data = assemble(vec![table]).unwrap().swap_remove(0);
-        assert_eq!((data.rows(), data.width(), data.classes()), (2, 3, 8));
-        assert_eq!(data.row(0), [0.0, 0.2, 1.0]);
-        assert_eq!(data.labels(), [7, 0]);
+    fn error(images: &[u8], labels: &[u8]) -> String {
+        let folder = Folder::of(&[(IMAGES, images), (LABELS, labels)]);
+        open(&folder, &format!("path:{IMAGES}")).unwrap_err()
     }
 
     #[test]
-    fn lies_are_named() {
-        let folder = Folder::new(&[]);
-        let root = Root::new(folder.path()).unwrap();
-        let error = |images: &[u8], labels: &[u8]| {
-            write(&folder, "b-images-idx3-ubyte", images);
-            write(&folder, "b-labels-idx1-ubyte", labels);
-            read(&root, "b-images-idx3-ubyte", 1.0)
-                .unwrap_err()
-                .to_string()
-        };
-        let good = idx(8, &[2], &[0, 1]);
-        assert!(error(b"PNG", &good).contains("header"));
-        assert!(error(b"GIF89a", &good).contains("no IDX file"));
-        assert!(error(&idx(13, &[2, 1, 1], &[0; 8]), &good).contains("0x0d"));
-        assert!(error(&idx(8, &[2, 1, 1], &[0]), &good).contains("fewer"));
-        assert!(error(&idx(8, &[2, 1, 1], &[0; 3]), &good).contains("more"));
-        let huge = idx(8, &[u32::MAX, u32::MAX, 2], &[]);
-        assert!(error(&huge, &good).contains("at most"));
-        assert!(error(&idx(8, &[0, 1, 1], &[]), &good).contains("0 images"));
-        assert!(error(&idx(8, &[3, 1, 1], &[0; 3]), &good).contains("do not fit 3"));
-        std::fs::remove_file(folder.path().join("b-labels-idx1-ubyte")).unwrap();
-        let missing = read(&root, "b-images-idx3-ubyte", 1.0).unwrap_err();
+    fn images_have_their_classes_beside_them() {
+        let (images, labels) = (images(5), labels(5));
+        let plain = Folder::of(&[(IMAGES, &images), (LABELS, &labels)]);
+        let data = open(&plain, &format!("path:{IMAGES}")).unwrap();
+        assert_eq!((data.rows(), data.width(), data.classes()), (5, 4, 3));
+        assert_eq!(data.row(0), [0.0, 0.2, 0.4, 0.6]);
+        assert_eq!(data.labels(), [0, 1, 2, 0, 1]);
+        let raw = open(&plain, &format!("path:{IMAGES},scale=1")).unwrap();
+        assert_eq!(raw.row(0), [0.0, 51.0, 102.0, 153.0]);
+        let packed = format!("{IMAGES}.gz");
+        let mixed = Folder::of(&[(&packed, &gzip(&images)), (LABELS, &labels)]);
+        assert_eq!(open(&mixed, &format!("path:{packed}")), Ok(data));
+    }
+
+    #[test]
+    fn headers_that_lie_are_found_before_memory_is_taken() {
+        let (images, labels) = (images(5), labels(5));
+        for (place, text) in [(4, "announces"), (7, "ends before")] {
+            let mut lie = images.clone();
+            lie[place] = 0x7f;
+            let folder = Folder::of(&[
+                (&format!("{IMAGES}.gz"), &gzip(&lie)),
+                (
+                    LABELS,
+                    &[&b"\0\0\x08\x01"[..], &lie[4..8], &[0; 127]].concat(),
+                ),
+            ]);
+            let error = open(&folder, &format!("path:{IMAGES}.gz")).unwrap_err();
+            assert!(error.contains(text), "{error}");
+        }
+        let mut lie = images.clone();
+        lie[4] = 0x7f;
+        assert!(error(&lie, &labels).contains("announces 2130706437 rows of 4 bytes"));
+        lie[4..16].fill(0xff);
+        assert!(error(&lie, &labels).contains("more than can be"));
+        for end in 0..images.len() {
+            let error = error(&images[..end], &labels);
+            assert!(error.starts_with(IMAGES), "{end}: {error}");
+        }
+        for end in 0..labels.len() {
+            let error = error(&images, &labels[..end]);
+            assert!(error.starts_with(LABELS), "{end}: {error}");
+        }
+        let more = error(&[&images[..], &[0]].concat(), &labels);
+        assert!(more.contains("more bytes follow"), "{more}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let images = images(5);
+        assert!(error(&images, &labels(4)).contains("its dimensions are [4], but"));
+        assert!(error(b"\x01\0\x08\x03", &labels(5)).contains("does not start"));
+        assert!(error(b"\0\0\x0d\x03", &labels(5)).contains("only bytes"));
+        assert!(error(&labels(5), &labels(5)).contains("one dimension"));
+        let alone = Folder::of(&[(IMAGES, &images)]);
+        let missing = open(&alone, &format!("path:{IMAGES}")).unwrap_err();
         assert!(
-            missing
-                .to_string()
-                .contains("b-labels-idx1-ubyte.gz is there")
+            missing.contains(LABELS) && missing.contains("missing"),
+            "{missing}"
         );
+        let option = open(&alone, &format!("path:{IMAGES},label=2")).unwrap_err();
+        assert!(option.contains("`label`"), "{option}");
+        let packed = format!("{IMAGES}.gz");
+        let mut damaged = gzip(&images);
+        let last = damaged.len() - 5; // in the check sum
+        damaged[last] ^= 1;
+        let folder = Folder::of(&[(&packed, &damaged), (LABELS, &labels(5))]);
+        assert!(open(&folder, &format!("path:{packed}")).is_err());
     }
 }

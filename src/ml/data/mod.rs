@@ -7,10 +7,14 @@ mod blob;
 mod builtin;
 mod csv;
 mod dataset;
+mod decimal;
 mod error;
+mod file;
 mod idx;
-mod lines;
+mod input;
+mod natural;
 mod npy;
+mod parallel;
 mod path;
 mod root;
 mod source;
@@ -44,8 +48,8 @@ pub enum Opened {
     /// Rows that are still to be cut into shards.
     Pool {
         /// The rows.
-        rows: Box<dyn Pool>,
-        /// Rows for evaluation, if they are apart.
+        pool: Box<dyn Pool>,
+        /// Rows for evaluation, where the data bring their own.
         held_out: Option<Dataset>,
     },
     /// Data that bring their own shards, and perhaps rows for evaluation.
@@ -55,16 +59,6 @@ pub enum Opened {
         /// Rows for evaluation.
         held_out: Option<Dataset>,
     },
-}
-
-impl Opened {
-    /// Rows of which some may be held out.
-    pub fn pool(rows: impl Pool + 'static) -> Opened {
-        Opened::Pool {
-            rows: Box::new(rows),
-            held_out: None,
-        }
-    }
 }
 
 /// Rows that can be had by their number.

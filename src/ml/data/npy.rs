@@ -1,239 +1,361 @@
-//! Matrices in numpy's NPY format, versions 1 to 3: one row a line, the class in one of the columns.
+//! NPY files: arrays as numpy saves them, one row of features each.
 //!
-//! The format is described in numpy's documentation of `numpy.lib.format`: a magic string, the version, the length of a
-//! header, the header as a Python dictionary, the values.
+//! The magic `\x93NUMPY`, a version, the length of the header, the header (a Python dictionary with
+//! `descr`, `fortran_order` and `shape`), the values (numpy, `numpy.lib.format`). The first dimension
+//! counts rows; the rest are the features of a row. The classes of `NAME.npy` are in
+//! `NAME-labels.npy` beside it where there is one, and otherwise a column of it (`label`, the last).
 
 use super::csv::{Format, Label};
-use super::table::Table;
-use super::{DataError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS};
+use super::idx::BYTE_SCALE;
+use super::input::{Input, product};
+use super::table::{Table, class};
+use super::{DataError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS, Root};
 
-/// Reads a matrix. `path` is for errors.
-pub(super) fn read(path: &str, bytes: &[u8], format: &Format) -> Result<Table, DataError> {
+/// How the values are written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    F32,
+    F64,
+    U8,
+    I32,
+    I64,
+}
+
+impl Kind {
+    const ALL: [(&'static str, Kind); 6] = [
+        ("<f4", Kind::F32),
+        ("<f8", Kind::F64),
+        ("|u1", Kind::U8),
+        ("|b1", Kind::U8),
+        ("<i4", Kind::I32),
+        ("<i8", Kind::I64),
+    ];
+
+    /// Bytes of a value.
+    fn size(self) -> usize {
+        match self {
+            Kind::U8 => 1,
+            Kind::F32 | Kind::I32 => 4,
+            Kind::F64 | Kind::I64 => 8,
+        }
+    }
+
+    /// Gives every value of `bytes` to `take`.
+    fn each(self, bytes: &[u8], take: impl FnMut(f64)) {
+        let (four, eight) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<8>().0);
+        match self {
+            Kind::U8 => bytes.iter().map(|byte| f64::from(*byte)).for_each(take),
+            Kind::F32 => four
+                .iter()
+                .map(|b| f64::from(f32::from_le_bytes(*b)))
+                .for_each(take),
+            Kind::I32 => four
+                .iter()
+                .map(|b| f64::from(i32::from_le_bytes(*b)))
+                .for_each(take),
+            Kind::F64 => eight.iter().map(|b| f64::from_le_bytes(*b)).for_each(take),
+            Kind::I64 => eight
+                .iter()
+                .map(|b| i64::from_le_bytes(*b) as f64)
+                .for_each(take),
+        }
+    }
+}
+
+/// What a header says.
+#[derive(Debug, PartialEq)]
+struct Header {
+    kind: Kind,
+    shape: Vec<usize>,
+}
+
+/// Whether a file of this name, without `.gz`, holds classes of another.
+pub(super) fn is_labels(name: &str) -> bool {
+    name.ends_with("-labels.npy")
+}
+
+/// Reads an array of rows with their classes.
+pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, DataError> {
     let failed = |reason: String| DataError::file(path, reason);
-    let matrix = Matrix::read(bytes).map_err(failed)?;
-    let [rows, columns] = matrix.shape;
-    let label = match format.label {
-        Label::Last => columns - 1,
-        Label::Position(position) if (1..=columns).contains(&position) => position - 1,
-        Label::Position(position) => {
-            let reason = format!("there is no column {position}; there are {columns}");
-            return Err(failed(reason));
-        }
-        Label::Named(_) => {
-            return Err(failed(
-                "its columns have no names; say label=NUMBER".to_owned(),
-            ));
-        }
-    };
-    let mut features = Vec::with_capacity(rows * (columns - 1));
-    let mut labels = Vec::with_capacity(rows);
-    for (place, value) in matrix.values().enumerate() {
-        let (row, column) = (place / columns, place % columns);
-        if column == label {
-            if value.fract() != 0.0 || !(0.0..MAX_CLASSES as f64).contains(&value) {
-                let reason =
-                    format!("row {row} has class {value}; classes are whole numbers from 0");
-                return Err(failed(reason));
-            }
-            labels.push(value as u32);
-            continue;
-        }
-        let feature = value as f32 / format.scale;
-        if !feature.is_finite() {
-            let reason = format!("row {row} has {value} in column {column}, counted from 0");
-            return Err(failed(reason));
-        }
-        features.push(feature);
+    if format.header.is_some() || matches!(format.label, Label::Named(_)) {
+        return Err(failed(
+            "the columns of an NPY file have no names".to_owned(),
+        ));
     }
-    Ok(Table::of_numbers(path, columns - 1, features, labels))
-}
-
-/// A matrix as it lies in the file.
-struct Matrix<'a> {
-    /// Rows, columns.
-    shape: [usize; 2],
-    size: usize,
-    value: fn(&[u8]) -> f64,
-    bytes: &'a [u8],
-}
-
-/// Reads one little-endian value of a type.
-macro_rules! reader {
-    ($type:ty) => {
-        |bytes| {
-            let mut value = [0; size_of::<$type>()];
-            value.copy_from_slice(bytes);
-            <$type>::from_le_bytes(value) as f64
-        }
+    let mut input = Input::open(root, path)?;
+    let Header { kind, shape } = header(path, &mut input)?;
+    let (rows, columns) = (shape[0], shape[1..].iter().product::<usize>());
+    let apart = labels_beside(root, path);
+    let column = match (&apart, &format.label) {
+        (Some(_), Label::Last) => None,
+        (None, Label::Last) => Some(columns),
+        (_, Label::Position(position)) => Some(*position),
+        (_, Label::Named(_)) => None,
     };
+    if column.is_some_and(|column| column == 0 || column > columns) {
+        let reason = format!("there is no column {} for the class", column.unwrap_or(0));
+        return Err(failed(format!("{reason}; there are {columns}")));
+    }
+    let width = columns - usize::from(column.is_some());
+    if shape.len() < 2 || rows > MAX_ROWS || width == 0 || width > MAX_FEATURES {
+        return Err(failed(format!(
+            "its shape {shape:?} is not one of rows of features"
+        )));
+    }
+    let length = input.announced(rows, columns.saturating_mul(kind.size()))?;
+
+    let scale = format
+        .scale
+        .unwrap_or(if kind == Kind::U8 { BYTE_SCALE } else { 1.0 });
+    let mut features = Vec::with_capacity(rows * width);
+    let mut classes = Vec::new();
+    let (mut at, label) = (0, column.unwrap_or(0));
+    input.body(length, |bytes| {
+        kind.each(bytes, |value| {
+            at += 1;
+            if at == label {
+                classes.push(value);
+            } else {
+                features.push(value as f32 / scale);
+            }
+            if at == columns {
+                at = 0;
+            }
+        });
+    })?;
+    let labels = match (column, apart) {
+        (None, Some(apart)) => {
+            let mut input = Input::open(root, &apart)?;
+            let header = header(&apart, &mut input)?;
+            if header.shape != [rows] {
+                let shape = header.shape;
+                let reason = format!("its shape is {shape:?}, but {path} has {rows} rows");
+                return Err(DataError::file(&apart, reason));
+            }
+            let length = input.announced(rows, header.kind.size())?;
+            classes.reserve_exact(rows);
+            input.body(length, |bytes| {
+                header.kind.each(bytes, |value| classes.push(value))
+            })?;
+            checked(&apart, &classes)?
+        }
+        _ => checked(path, &classes)?,
+    };
+    Ok(Table::of(path, width, features, labels))
 }
 
-impl<'a> Matrix<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Matrix<'a>, String> {
-        let (header, bytes) =
-            header(bytes).ok_or("it is no NPY file, or its header is cut short")?;
-        let descr = entry(header, "descr").ok_or("its header does not say the type")?;
-        let (size, value): (usize, fn(&[u8]) -> f64) = match descr.trim_matches(['\'', '"']) {
-            "|u1" => (1, |bytes| f64::from(bytes[0])),
-            "<i4" => (4, reader!(i32)),
-            "<i8" => (8, reader!(i64)),
-            "<f4" => (4, reader!(f32)),
-            "<f8" => (8, reader!(f64)),
-            other => {
-                return Err(format!(
-                    "its values are of type {other}; known are |u1, <i4, <i8, <f4, <f8"
-                ));
-            }
-        };
-        if entry(header, "fortran_order") != Some("False") {
-            return Err("its columns lie one after the other; save it in C order".to_owned());
-        }
-        let shape = shape(header).ok_or("it is no matrix of rows and columns")?;
-        let [rows, columns] = shape;
-        if rows == 0 || rows > MAX_ROWS || !(2..=MAX_FEATURES + 1).contains(&columns) {
-            return Err(format!(
-                "{rows} rows of {columns} columns; a row has 1 to {MAX_FEATURES} features and a class"
-            ));
-        }
-        let expected = rows.checked_mul(columns).and_then(|n| n.checked_mul(size));
-        if expected != Some(bytes.len()) {
-            let length = bytes.len();
-            return Err(format!(
-                "{rows} rows of {columns} columns do not fit its {length} bytes of values"
-            ));
-        }
-        Ok(Matrix {
-            shape,
-            size,
-            value,
-            bytes,
+fn checked(path: &str, classes: &[f64]) -> Result<Vec<u32>, DataError> {
+    let check = |(row, value): (usize, &f64)| {
+        class(*value).ok_or_else(|| {
+            let most = MAX_CLASSES - 1;
+            let reason = format!(
+                "row {row}, counted from 0, has class {value}: classes are whole numbers from 0 to {most}"
+            );
+            DataError::file(path, reason)
         })
-    }
-
-    /// All values, row by row.
-    fn values(&self) -> impl Iterator<Item = f64> + '_ {
-        self.bytes.chunks_exact(self.size).map(self.value)
-    }
-}
-
-/// The header, and what follows it.
-fn header(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let rest = bytes.strip_prefix(b"\x93NUMPY")?;
-    let (version, rest) = rest.split_first_chunk::<2>()?;
-    let (length, rest) = match version[0] {
-        1 => {
-            let (length, rest) = rest.split_first_chunk::<2>()?;
-            (u16::from_le_bytes(*length) as usize, rest)
-        }
-        2 | 3 => {
-            let (length, rest) = rest.split_first_chunk::<4>()?;
-            (u32::from_le_bytes(*length) as usize, rest)
-        }
-        _ => return None,
     };
-    let (header, values) = rest.split_at_checked(length)?;
-    Some((std::str::from_utf8(header).ok()?, values))
+    classes.iter().enumerate().map(check).collect()
 }
 
-/// What the header's dictionary says of a key, up to the next comma; not for tuples.
-fn entry<'a>(header: &'a str, key: &str) -> Option<&'a str> {
-    let (_, after) = header.split_once(&format!("'{key}'"))?;
-    let value = after.trim_start().strip_prefix(':')?;
-    Some(value.split([',', '}']).next()?.trim())
+/// `NAME-labels.npy` of `NAME.npy`, plain or packed, if it is there.
+fn labels_beside(root: &Root, path: &str) -> Option<String> {
+    let name = path
+        .strip_suffix(".gz")
+        .unwrap_or(path)
+        .strip_suffix(".npy")?;
+    let plain = format!("{name}-labels.npy");
+    let packed = format!("{plain}.gz");
+    [plain, packed]
+        .into_iter()
+        .find(|path| root.resolve(path).is_ok())
 }
 
-fn shape(header: &str) -> Option<[usize; 2]> {
-    let (_, after) = header.split_once("'shape'")?;
-    let tuple = after.trim_start().strip_prefix(':')?.trim_start();
-    let (inside, _) = tuple.strip_prefix('(')?.split_once(')')?;
-    let mut sizes = inside
+fn header(path: &str, input: &mut Input) -> Result<Header, DataError> {
+    let failed = |reason: &str| DataError::file(path, reason);
+    let start: [u8; 8] = input.header()?;
+    if start[..6] != *b"\x93NUMPY" {
+        return Err(failed("it does not start as an NPY file does"));
+    }
+    let length = match start[6] {
+        1 => u32::from(u16::from_le_bytes(input.header()?)),
+        2 | 3 => u32::from_le_bytes(input.header()?),
+        _ => return Err(failed("its version is not 1, 2 or 3")),
+    };
+    let length =
+        u16::try_from(length).map_err(|_| failed("its header is longer than 65535 bytes"))?;
+    let text = input.header_of(length)?;
+    parse(&String::from_utf8_lossy(&text)).map_err(|reason| failed(&reason))
+}
+
+/// Reads the dictionary of a header.
+fn parse(text: &str) -> Result<Header, String> {
+    let value = |key: &str| {
+        let after = text
+            .split_once(&format!("'{key}':"))
+            .map(|(_, after)| after.trim_start());
+        after.ok_or_else(|| format!("its header does not say `{key}`"))
+    };
+    let descr = value("descr")?;
+    let named = |(name, _): &&(&str, Kind)| {
+        descr.strip_prefix('\'').is_some_and(|rest| {
+            rest.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('\''))
+        })
+    };
+    let kind = Kind::ALL
+        .iter()
+        .find(named)
+        .map(|(_, kind)| *kind)
+        .ok_or_else(|| {
+            let names = Kind::ALL.map(|(name, _)| name).join(", ");
+            let found: String = descr.chars().take_while(|c| *c != ',').take(40).collect();
+            format!("its values are of kind {found}; read are {names}; convert it with `astype`")
+        })?;
+    if !value("fortran_order")?.starts_with("False") {
+        return Err("it is column by column; convert it with `numpy.ascontiguousarray`".to_owned());
+    }
+    let shape = value("shape")?
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(')'));
+    let sizes = shape
+        .map_or("", |(sizes, _)| sizes)
         .split(',')
-        .map(str::trim)
-        .filter(|size| !size.is_empty());
-    let shape = [sizes.next()?.parse().ok()?, sizes.next()?.parse().ok()?];
-    sizes.next().is_none().then_some(shape)
+        .map(str::trim);
+    let shape: Result<Vec<usize>, _> = sizes
+        .filter(|size| !size.is_empty())
+        .map(str::parse)
+        .collect();
+    let shape = shape.ok().filter(|shape| !shape.is_empty());
+    let shape = shape.ok_or("its header gives no shape with rows")?;
+    if product(&shape).is_none() {
+        return Err(format!(
+            "its shape {shape:?} holds no rows, or more than can be"
+        ));
+    }
+    Ok(Header { kind, shape })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::assemble;
+    use super::super::file::tests::{gzip, open};
+    use super::super::path::tests::Folder;
     use super::*;
 
-    fn npy(header: &str, values: &[u8]) -> Vec<u8> {
-        let mut file = b"\x93NUMPY\x01\x00".to_vec();
-        file.extend((header.len() as u16).to_le_bytes());
-        file.extend(header.as_bytes());
-        file.extend(values);
-        file
+    fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        let header = format!("{header:117}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.bytes());
+        bytes.extend(values);
+        bytes
     }
 
-    fn header(descr: &str, shape: &str) -> String {
-        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}      \n")
-    }
-
-    fn rows(bytes: &[u8], label: Label) -> Result<Vec<Vec<f32>>, String> {
-        let format = Format {
-            label,
-            ..Format::default()
-        };
-        let table = read("a.npy", bytes, &format).map_err(|error| error.to_string())?;
-        let data = assemble(vec![table]).map_err(|error| error.to_string())?;
-        let row = |row: usize| {
-            let label = data[0].labels()[row] as f32;
-            [data[0].row(row), &[label]].concat()
-        };
-        Ok((0..data[0].rows()).map(row).collect())
+    fn floats(values: &[f32]) -> Vec<u8> {
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
     }
 
     #[test]
-    fn matrices_of_each_type_are_read() {
-        let floats: Vec<u8> = [0.5f32, 2.0, -1.0, 0.0]
-            .iter()
-            .flat_map(|v| v.to_le_bytes())
-            .collect();
-        let file = npy(&header("<f4", "(2, 2)"), &floats);
+    fn the_class_is_a_column_or_in_a_file_beside() {
+        let values = floats(&[1.0, 2.5, 0.0, 3.0, 4.0, 2.0]);
+        let folder = Folder::of(&[
+            ("a.npy", &npy("<f4", "(2, 3)", &values)),
+            ("b.npy.gz", &gzip(&npy("<f4", "(2, 3)", &values))),
+            (
+                "b-labels.npy",
+                &npy(
+                    "<i8",
+                    "(2,)",
+                    &[[4, 0, 0, 0], [0; 4], [1, 0, 0, 0], [0; 4]].concat(),
+                ),
+            ),
+        ]);
+        let data = open(&folder, "path:a.npy").unwrap();
         assert_eq!(
-            rows(&file, Label::Last),
-            Ok(vec![vec![0.5, 2.0], vec![-1.0, 0.0]])
+            (data.row(0), data.row(1)),
+            (&[1.0, 2.5][..], &[3.0, 4.0][..])
         );
-        let file = npy(&header("|u1", "(1, 3)"), &[1, 20, 30]);
+        assert_eq!((data.labels(), data.classes()), (&[0, 2][..], 3));
+        let first = open(&folder, "path:a.npy,label=1,scale=2").unwrap();
         assert_eq!(
-            rows(&file, Label::Position(1)),
-            Ok(vec![vec![20.0, 30.0, 1.0]])
+            (first.labels(), first.row(1)),
+            (&[1, 3][..], &[2.0, 1.0][..])
         );
-        let wide: Vec<u8> = [3i64, 1].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let file = npy(&header("<i8", "(1, 2)"), &wide);
-        assert_eq!(rows(&file, Label::Last), Ok(vec![vec![3.0, 1.0]]));
+        let beside = open(&folder, "path:b.npy.gz").unwrap();
+        assert_eq!(
+            (beside.labels(), beside.row(1)),
+            (&[4, 1][..], &[3.0, 4.0, 2.0][..])
+        );
     }
 
     #[test]
-    fn lies_are_named() {
-        let error = |file: &[u8]| rows(file, Label::Last).unwrap_err();
-        assert!(error(b"PK").contains("no NPY file"));
-        assert!(error(&npy(&header(">f4", "(1, 2)"), &[0; 8])).contains(">f4"));
-        assert!(error(&npy(&header("<f4", "(8,)"), &[0; 32])).contains("no matrix"));
-        assert!(error(&npy(&header("<f4", "(2, 2)"), &[0; 8])).contains("8 bytes"));
-        assert!(error(&npy(&header("<f4", "(99999999999, 2)"), &[])).contains("rows of"));
-        assert!(error(&npy(&header("<f4", "(4, 1)"), &[0; 16])).contains("1 columns"));
-        let fortran = header("<f4", "(1, 2)").replace("False", "True");
-        assert!(error(&npy(&fortran, &[0; 8])).contains("C order"));
-        let nan: Vec<u8> = [f32::NAN, 0.0]
-            .iter()
-            .flat_map(|v| v.to_le_bytes())
-            .collect();
-        assert!(error(&npy(&header("<f4", "(1, 2)"), &nan)).contains("NaN in column 0"));
-        let half: Vec<u8> = [0.0f32, 0.5].iter().flat_map(|v| v.to_le_bytes()).collect();
-        assert!(error(&npy(&header("<f4", "(1, 2)"), &half)).contains("class 0.5"));
-        let good = npy(&header("|u1", "(1, 2)"), &[1, 2]);
-        assert!(
-            rows(&good, Label::Position(3))
-                .unwrap_err()
-                .contains("no column 3")
-        );
-        assert!(
-            rows(&good, Label::Named("y".into()))
-                .unwrap_err()
-                .contains("no names")
-        );
+    fn every_kind_of_number_is_read() {
+        let doubles = [0.5_f64, 1.0].map(f64::to_le_bytes).concat();
+        let longs = [-7_i64, 1].map(i64::to_le_bytes).concat();
+        let ints = [-7_i32, 1].map(i32::to_le_bytes).concat();
+        for (descr, values, first) in [
+            ("<f8", doubles, 0.5),
+            ("<i8", longs, -7.0),
+            ("<i4", ints, -7.0),
+            ("|u1", vec![51, 1], 0.2),
+        ] {
+            let folder = Folder::of(&[("a.npy", &npy(descr, "(1, 2)", &values))]);
+            let data = open(&folder, "path:a.npy").unwrap();
+            assert_eq!(
+                (data.row(0), data.labels()),
+                (&[first][..], &[1][..]),
+                "{descr}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = |bytes: &[u8], spec: &str| {
+            let folder = Folder::of(&[("a.npy", bytes)]);
+            open(&folder, spec).unwrap_err()
+        };
+        let of = |descr: &str, shape: &str, values: &[f32]| {
+            error(&npy(descr, shape, &floats(values)), "path:a.npy")
+        };
+        assert!(of("<f4", "(2, 3)", &[0.0; 5]).contains("ends before all rows"));
+        assert!(of("<f4", "(1, 2)", &[0.0; 3]).contains("more bytes follow"));
+        assert!(of("<f4", "(900000000000, 3000000000)", &[0.0]).contains("more than can be"));
+        assert!(of("<f4", "(0, 9000000000000000, 9000000000000000)", &[]).contains("no rows"));
+        assert!(of("<f4", "(900000000, 3)", &[0.0]).contains("announces 900000000 rows"));
+        assert!(of("<f4", "(4,)", &[0.0; 4]).contains("its shape [4] is not one of rows"));
+        assert!(of("<f4", "()", &[0.0]).contains("no shape with rows"));
+        assert!(of("<f4", "(x, 2)", &[0.0]).contains("no shape with rows"));
+        assert!(of("<c8", "(1, 2)", &[0.0; 4]).contains("'<c8'"));
+        assert!(of("<f4", "(1, 2)", &[0.0, 1.5]).contains("has class 1.5"));
+        assert!(of("<f4", "(1, 2)", &[f32::NAN, 1.0]).contains("row 0 has NaN in column 0"));
+        let good = npy("<f4", "(1, 2)", &floats(&[0.0, 1.0]));
+        assert!(error(&good, "path:a.npy,label=3").contains("no column 3"));
+        assert!(error(&good, "path:a.npy,label=kind").contains("no names"));
+        for end in 0..good.len() {
+            assert!(
+                error(&good[..end], "path:a.npy").starts_with("a.npy: "),
+                "{end}"
+            );
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error_or_harmless_and_never_a_panic() {
+        let good = npy("<f4", "(1, 2)", &floats(&[0.0, 1.0]));
+        for place in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[place] ^= 0x11;
+            let _ = open(&Folder::of(&[("a.npy", &bytes)]), "path:a.npy");
+        }
+    }
+
+    #[test]
+    fn column_major_arrays_are_refused() {
+        let text = "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }";
+        assert!(parse(text).unwrap_err().contains("ascontiguousarray"));
     }
 }

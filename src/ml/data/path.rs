@@ -1,23 +1,17 @@
-//! Rows from files below the data root: one file, or a directory of shards.
+//! Rows from files below the data root: one file, or a directory of shards or of IDX files.
 
-use std::cmp::Ordering;
 use std::fs;
-use std::io::Read;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::thread;
 
-use super::csv::{Format, Label, read};
+use super::csv::{Format, Label};
+use super::file::{self, Kind};
+use super::natural::natural;
 use super::standard::Standard;
 use super::table::{Table, assemble};
-use super::{DataError, Dataset, Opened, Origin, Root};
-use super::{idx, npy};
+use super::{DataError, Dataset, Opened, Origin, Root, idx, npy, parallel};
 use crate::seed::Seed;
 use crate::spec::{Arguments, OptionHelp, Row, SpecError};
 
-/// Largest file that is read, in bytes.
-const MAX_FILE: u64 = 1 << 30;
 /// Most files of a directory that are read.
 const MAX_FILES: usize = 10_000;
 
@@ -25,8 +19,8 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
     name: "path",
     aliases: &[],
     value: "FILE|DIRECTORY",
-    help: "a CSV or NPY file, images in IDX files (.gz too), or a directory of them: each train*.txt|csv|npy is a \
-           shard, validate* evaluates; of IDX files, train-* is cut into shards and t10k-* evaluates",
+    help: "a file (CSV, NPY, IDX; also .gz); or a directory: each train*.txt|csv|npy is a shard and \
+           validate* evaluates, or train-images-idx* are cut into shards and t10k-images-idx* evaluate",
     options: &[
         OptionHelp {
             key: "header",
@@ -36,12 +30,12 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
         OptionHelp {
             key: "label",
             value: "last|NUMBER|NAME",
-            help: "column of the class, counted from 1 or named; last",
+            help: "column of the class, counted from 1 or named; last, or NAME-labels.npy beside NAME.npy",
         },
         OptionHelp {
             key: "scale",
             value: "NUMBER",
-            help: "what features are divided by; 1",
+            help: "what features are divided by; 1, for bytes of NPY and IDX 255",
         },
         OptionHelp {
             key: "standardise",
@@ -75,7 +69,10 @@ fn format(arguments: &mut Arguments) -> Result<Format, SpecError> {
         return Err(arguments.invalid(format!("column `{name}` cannot be found with header=no")));
     }
     let allowed = "a number above 0";
-    let scale = arguments.number("scale", 1.0, f32::MIN_POSITIVE..=f32::MAX, allowed)?;
+    let scale = match arguments.text("scale") {
+        None => None,
+        Some(_) => Some(arguments.number("scale", 1.0, f32::MIN_POSITIVE..=f32::MAX, allowed)?),
+    };
     Ok(Format {
         header,
         label,
@@ -91,138 +88,67 @@ struct Files {
 
 impl Origin for Files {
     fn open(&self, root: &Root, _: Seed) -> Result<Opened, DataError> {
-        if !root.resolve(&self.path)?.is_dir() {
-            let rows = assemble(vec![self.read(root, &self.path)?])?.swap_remove(0);
-            return Ok(self.pool(rows, None));
+        if root.resolve(&self.path)?.is_dir() {
+            return self.open_directory(root);
         }
-        match self.images(root)? {
-            Some(train) => self.open_images(root, &train),
-            None => self.open_directory(root),
+        let table = file::read(root, &self.path, &self.format)?;
+        let mut rows = assemble(vec![table])?.swap_remove(0);
+        if self.standardise {
+            rows = Standard::of(&[&rows]).apply(rows);
         }
+        let pool = Box::new(rows);
+        Ok(Opened::Pool {
+            pool,
+            held_out: None,
+        })
     }
 }
 
 impl Files {
-    fn read(&self, root: &Root, path: &str) -> Result<Table, DataError> {
-        if idx::is_images(path) {
-            return idx::read(root, path, self.format.scale);
-        }
-        let file = root.open(path, MAX_FILE)?;
-        let mut bytes = Vec::new();
-        file.take(MAX_FILE)
-            .read_to_end(&mut bytes)
-            .map_err(|error| DataError::file(path, error))?;
-        if path.ends_with(".npy") {
-            npy::read(path, &bytes, &self.format)
-        } else {
-            read(path, &bytes, &self.format)
-        }
-    }
-
-    fn below(&self, name: &str) -> String {
-        format!("{}/{name}", self.path.trim_end_matches('/'))
-    }
-
-    /// The training images of a directory of IDX files, if it is one.
-    fn images(&self, root: &Root) -> Result<Option<String>, DataError> {
-        let names = ["train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"];
-        let there = |name: &&str| {
-            let path = root.resolve(&self.below(name));
-            path.is_ok_and(|path| path.is_file())
-        };
-        Ok(names.into_iter().find(there).map(|name| self.below(name)))
-    }
-
-    fn open_images(&self, root: &Root, train: &str) -> Result<Opened, DataError> {
-        let mut tables = vec![self.read(root, train)?];
-        for name in ["t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz"] {
-            let path = self.below(name);
-            if tables.len() == 1 && root.resolve(&path).is_ok_and(|path| path.is_file()) {
-                tables.push(self.read(root, &path)?);
-            }
-        }
-        let mut all = assemble(tables)?.into_iter();
-        match (all.next(), all.next()) {
-            (Some(rows), held_out) => Ok(self.pool(rows, held_out)),
-            (None, _) => Err(DataError::file(train, "no rows")),
-        }
-    }
-
-    fn pool(&self, rows: Dataset, held_out: Option<Dataset>) -> Opened {
-        let (rows, held_out) = if self.standardise {
-            let standard = Standard::of(&[&rows]);
-            let held_out = held_out.map(|data| standard.apply(data));
-            (standard.apply(rows), held_out)
-        } else {
-            (rows, held_out)
-        };
-        Opened::Pool {
-            rows: Box::new(rows),
-            held_out,
-        }
-    }
-
     /// All files are read at once, because only together they say how many classes there are.
     fn open_directory(&self, root: &Root) -> Result<Opened, DataError> {
         let names = self.names(root)?;
-        let tables = self.read_all(root, &names)?;
-        let all: Vec<(String, Dataset)> = names.into_iter().zip(assemble(tables)?).collect();
-        let (mut shards, mut held_out): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|(name, _)| name.starts_with("train"));
-        if shards.is_empty() {
-            let reason = "no file of it is named train*.txt, train*.csv or train*.npy";
+        let is_idx = names.iter().any(|name| Kind::of(name) == Kind::Idx);
+        if is_idx && names.iter().any(|name| Kind::of(name) != Kind::Idx) {
+            let reason = "it holds both IDX files and other files of rows; keep them apart";
             return Err(DataError::file(&self.path, reason));
         }
-        if self.standardise {
-            let train: Vec<&Dataset> = shards.iter().map(|(_, data)| data).collect();
-            let standard = Standard::of(&train);
+        let folder = self.path.trim_end_matches('/');
+        let below = |name: &String| file::read(root, &format!("{folder}/{name}"), &self.format);
+        let tables: Result<Vec<Table>, DataError> =
+            parallel::map(&names, below).into_iter().collect();
+        let all: Vec<(String, Dataset)> = names.into_iter().zip(assemble(tables?)?).collect();
+        let (mut train, mut held_out): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|(name, _)| name.starts_with("train"));
+        if self.standardise && !train.is_empty() {
+            let rows: Vec<&Dataset> = train.iter().map(|(_, data)| data).collect();
+            let standard = Standard::of(&rows);
             let apply = |(name, data)| (name, standard.apply(data));
-            shards = shards.into_iter().map(apply).collect();
+            train = train.into_iter().map(apply).collect();
             held_out = held_out.into_iter().map(apply).collect();
         }
-        let held_out: Vec<&Dataset> = held_out.iter().map(|(_, data)| data).collect();
-        let held_out = match held_out[..] {
-            [] => None,
-            _ => Some(Dataset::concatenate(&held_out)?),
+        if train.is_empty() {
+            let reason = "no file of it is named train*.txt, train*.csv, train*.npy or \
+                          train-images-idx3-ubyte";
+            return Err(DataError::file(&self.path, reason));
+        }
+        let held_out = match held_out.len() {
+            0 => None,
+            _ => Some(joined(held_out)?),
         };
-        let shards = shards
+        if is_idx {
+            let pool = Box::new(joined(train)?);
+            return Ok(Opened::Pool { pool, held_out });
+        }
+        let shards = train
             .into_iter()
             .map(|(name, data)| (name, Arc::new(data)))
             .collect();
         Ok(Opened::Parts { shards, held_out })
     }
 
-    /// Reads files side by side, one thread a core. Of several errors, that of the first file counts.
-    fn read_all(&self, root: &Root, names: &[String]) -> Result<Vec<Table>, DataError> {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let next = AtomicUsize::new(0);
-        let read_some = || {
-            let mut tables = Vec::new();
-            loop {
-                let number = next.fetch_add(1, Relaxed);
-                let Some(name) = names.get(number) else {
-                    return tables;
-                };
-                tables.push((number, self.read(root, &self.below(name))));
-            }
-        };
-        let mut tables: Vec<(usize, Result<Table, DataError>)> = thread::scope(|scope| {
-            let threads: Vec<_> = (1..cores.min(names.len()))
-                .map(|_| scope.spawn(read_some))
-                .collect();
-            let mut tables = read_some();
-            for thread in threads {
-                // A panic there goes on here.
-                tables.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            }
-            tables
-        });
-        tables.sort_by_key(|(number, _)| *number);
-        tables.into_iter().map(|(_, table)| table).collect()
-    }
-
-    /// The files of a directory that hold data, in natural order.
+    /// The files of a directory that hold rows, in natural order.
     fn names(&self, root: &Root) -> Result<Vec<String>, DataError> {
         let failed = |error: std::io::Error| DataError::file(&self.path, error);
         let mut names = Vec::new();
@@ -231,9 +157,7 @@ impl Files {
             let Ok(name) = entry.map_err(failed)?.file_name().into_string() else {
                 continue;
             };
-            let kind = name.starts_with("train") || name.starts_with("validate");
-            let format = [".txt", ".csv", ".npy"];
-            if kind && format.iter().any(|ending| name.ends_with(ending)) {
+            if holds_rows(&name) {
                 names.push(name);
             }
         }
@@ -243,44 +167,32 @@ impl Files {
             return Err(DataError::file(&self.path, reason));
         }
         names.sort_by(|left, right| natural(left, right));
+        // A packed file beside the same one unpacked is not read again; it comes right after it.
+        names.dedup_by(|packed, plain| packed.strip_suffix(".gz") == Some(plain));
         Ok(names)
     }
 }
 
-/// Order in which numbers inside names count as numbers: `train2` before `train10`.
-fn natural(left: &str, right: &str) -> Ordering {
-    let (mut a, mut b) = (left, right);
-    while let (Some(x), Some(y)) = (a.chars().next(), b.chars().next()) {
-        let order = if x.is_ascii_digit() && y.is_ascii_digit() {
-            let (first, second) = (take_digits(&mut a), take_digits(&mut b));
-            let (first, second) = (
-                first.trim_start_matches('0'),
-                second.trim_start_matches('0'),
-            );
-            first
-                .len()
-                .cmp(&second.len())
-                .then_with(|| first.cmp(second))
-        } else {
-            (a, b) = (&a[x.len_utf8()..], &b[y.len_utf8()..]);
-            x.cmp(&y)
-        };
-        if order != Ordering::Equal {
-            return order;
+/// Whether a file of this name, in a directory, holds rows to train on or to evaluate with.
+fn holds_rows(name: &str) -> bool {
+    let plain = name.strip_suffix(".gz").unwrap_or(name);
+    let starts = |starts: &[&str]| starts.iter().any(|start| plain.starts_with(start));
+    match Kind::of(name) {
+        Kind::Idx => starts(&["train", "validate", "t10k", "test"]) && idx::is_images(plain),
+        Kind::Npy => starts(&["train", "validate"]) && !npy::is_labels(plain),
+        Kind::Text => {
+            starts(&["train", "validate"]) && (plain.ends_with(".txt") || plain.ends_with(".csv"))
         }
     }
-    // Names that differ in leading zeros only, or of which one starts the other.
-    a.len().cmp(&b.len()).then_with(|| left.cmp(right))
 }
 
-/// Takes the digits off the front of a text.
-fn take_digits<'a>(text: &mut &'a str) -> &'a str {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (digits, rest) = text.split_at(end);
-    *text = rest;
-    digits
+/// All rows together. One data set alone is not copied.
+fn joined(mut all: Vec<(String, Dataset)>) -> Result<Dataset, DataError> {
+    if all.len() == 1 {
+        return Ok(all.swap_remove(0).1);
+    }
+    let all: Vec<&Dataset> = all.iter().map(|(_, data)| data).collect();
+    Ok(Dataset::concatenate(&all)?)
 }
 
 #[cfg(test)]
@@ -294,11 +206,19 @@ pub(super) mod tests {
 
     impl Folder {
         pub fn new(files: &[(&str, &str)]) -> Self {
+            let files: Vec<_> = files
+                .iter()
+                .map(|(path, text)| (*path, text.as_bytes()))
+                .collect();
+            Folder::of(&files)
+        }
+
+        pub fn of(files: &[(&str, &[u8])]) -> Self {
             let folder = tempfile::tempdir().unwrap();
-            for (path, text) in files {
+            for (path, bytes) in files {
                 let path = folder.path().join(path);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, text).unwrap();
+                fs::write(path, bytes).unwrap();
             }
             Folder(folder)
         }
@@ -340,7 +260,7 @@ pub(super) mod tests {
     #[test]
     fn a_file_is_a_pool() {
         let folder = Folder::new(&[("all.csv", "kind,a\nx,1\ny,2\n")]);
-        let Ok(Opened::Pool { rows: pool, .. }) = open(&folder, "path:all.csv,label=kind") else {
+        let Ok(Opened::Pool { pool, .. }) = open(&folder, "path:all.csv,label=kind") else {
             panic!("a file is one pool")
         };
         assert_eq!((pool.rows(), pool.features(), pool.classes()), (2, 1, 2));
@@ -363,12 +283,5 @@ pub(super) mod tests {
         assert!(error("path").contains("below the data root"));
         assert!(error("path:d,scale=0").contains("above 0"));
         assert!(error("path:d,header=no,label=kind").contains("header=no"));
-    }
-
-    #[test]
-    fn numbers_in_names_count_as_numbers() {
-        let mut names = ["a10", "a9b", "a", "a09", "b1", "a9", "10", "9"];
-        names.sort_by(|left, right| natural(left, right));
-        assert_eq!(names, ["9", "10", "a", "a09", "a9", "a9b", "a10", "b1"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{DATA, DataError, Dataset, Opened, Pool, Root};
-use crate::ml::partition::{PARTITIONS, hold_out};
+use crate::ml::partition::{PARTITIONS, Shards, hold_out};
 use crate::seed::Seed;
 
 /// Shards of rows that do not bring their own, unless asked otherwise.
@@ -37,10 +37,7 @@ pub struct Source {
 
 /// Rows of the shards.
 enum Rows {
-    Pool {
-        pool: Box<dyn Pool>,
-        shards: Vec<Vec<u32>>,
-    },
+    Pool { pool: Box<dyn Pool>, shards: Shards },
     Parts(Vec<(String, Arc<Dataset>)>),
 }
 
@@ -59,7 +56,9 @@ impl Source {
     /// # Errors
     /// When the shards cannot be made.
     pub fn from_dataset(data: Dataset, request: &Request) -> Result<Source, DataError> {
-        Source::cut(Opened::pool(data), request)
+        let pool = Box::new(data);
+        let held_out = None;
+        Source::cut(Opened::Pool { pool, held_out }, request)
     }
 
     /// Shards that were read elsewhere, by name, and rows held out.
@@ -100,27 +99,27 @@ impl Source {
             return Err(DataError::Shards(reason));
         }
         match opened {
-            Opened::Pool { rows, held_out } => Source::cut_pool(rows, held_out, request),
+            Opened::Pool { pool, held_out } => Source::cut_pool(pool, held_out, request),
             Opened::Parts { shards, held_out } => Source::cut_parts(shards, held_out, request),
         }
     }
 
     fn cut_pool(
         pool: Box<dyn Pool>,
-        apart: Option<Dataset>,
+        held_out: Option<Dataset>,
         request: &Request,
     ) -> Result<Source, DataError> {
-        let share = match apart {
+        let share = match held_out {
             Some(_) => 0.0,
             None => request.held_out,
         };
-        let (train, held_out) = hold_out(pool.rows(), share, request.seed, 0);
+        let (train, held) = hold_out(pool.rows(), share, request.seed, 0);
         let partition = PARTITIONS.build(request.partition.as_deref().unwrap_or("iid"))?;
         let count = request.shards.unwrap_or(DEFAULT_SHARDS.min(train.len()));
         let label = |row| pool.label(row);
-        let shards = partition.cut(&train, &label, count, request.seed)?;
+        let shards = partition.cut(train, &label, count, request.seed)?;
         Ok(Source {
-            held_out: apart.or_else(|| pool.select(&held_out)),
+            held_out: held_out.or_else(|| pool.select(&held)),
             features: pool.features(),
             classes: pool.classes(),
             rows: Rows::Pool { pool, shards },
@@ -176,16 +175,17 @@ impl Source {
     /// Rows of a shard; none when there are not so many shards.
     pub fn rows(&self, shard: usize) -> Option<usize> {
         match &self.rows {
-            Rows::Pool { shards, .. } => shards.get(shard).map(Vec::len),
+            Rows::Pool { shards, .. } => shards.get(shard).map(<[u32]>::len),
             Rows::Parts(shards) => shards.get(shard).map(|(_, data)| data.rows()),
         }
     }
 
     /// Rows of all shards, without those held out.
     pub fn total_rows(&self) -> usize {
-        (0..self.shards())
-            .filter_map(|shard| self.rows(shard))
-            .sum()
+        match &self.rows {
+            Rows::Pool { shards, .. } => shards.rows(),
+            Rows::Parts(shards) => shards.iter().map(|(_, data)| data.rows()).sum(),
+        }
     }
 
     /// Features of a row.

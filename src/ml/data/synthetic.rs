@@ -67,14 +67,17 @@ impl Origin for Synthetic {
         let centres = (0..self.classes * self.features)
             .map(|_| stream.normal())
             .collect();
-        Ok(Opened::pool(Clouds {
-            seed,
-            rows: self.rows,
-            features: self.features,
-            classes: self.classes,
-            noise: self.noise,
-            centres,
-        }))
+        Ok(Opened::Pool {
+            pool: Box::new(Clouds {
+                seed,
+                rows: self.rows,
+                features: self.features,
+                classes: self.classes,
+                noise: self.noise,
+                centres,
+            }),
+            held_out: None,
+        })
     }
 }
 
@@ -135,7 +138,7 @@ mod tests {
     fn pool(text: &str, seed: u64) -> Box<dyn Pool> {
         let root = Root::new("/").unwrap();
         match DATA.build(text).unwrap().open(&root, Seed(seed)).unwrap() {
-            Opened::Pool { rows, .. } => rows,
+            Opened::Pool { pool, .. } => pool,
             Opened::Parts { .. } => panic!("synthetic rows are one pool"),
         }
     }

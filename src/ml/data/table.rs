@@ -1,16 +1,21 @@
-//! Rows of a text as they are gathered, and the data sets of several texts together.
+//! Rows of a file as they are gathered, and the data sets of several files together.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use ndarray::Array2;
 
+use super::decimal::decimal;
 use super::{DataError, Dataset, MAX_CLASSES};
 
-/// What a text holds.
+/// What a file holds.
 #[derive(Debug)]
 pub(super) struct Table {
     path: String,
     width: usize,
+    /// Which field of a row is its class, counted from 0.
+    label: usize,
+    /// What features are divided by.
+    scale: f32,
     features: Vec<f32>,
     labels: Labels,
 }
@@ -19,7 +24,12 @@ pub(super) struct Table {
 #[derive(Debug)]
 enum Labels {
     Numbers(Vec<u32>),
-    Names(Vec<String>),
+    Names {
+        /// Every name, numbered as they came.
+        numbers: BTreeMap<String, u32>,
+        /// The number of each row's name.
+        rows: Vec<u32>,
+    },
 }
 
 /// The number that a field holds, finite or not.
@@ -27,53 +37,141 @@ pub(super) fn number(field: &[u8]) -> Option<f64> {
     std::str::from_utf8(field).ok()?.parse().ok()
 }
 
+/// The class that a number is; none unless it is a whole number below [`MAX_CLASSES`].
+pub(super) fn class(number: f64) -> Option<u32> {
+    let is_class = number.fract() == 0.0 && (0.0..MAX_CLASSES as f64).contains(&number);
+    is_class.then_some(number as u32)
+}
+
 impl Table {
     /// No rows yet, of so many features. Whether the class of the first row is a number decides
     /// whether all are: a slip further down is then an error and not one more class.
-    pub fn new(path: &str, width: usize, first_label: &[u8]) -> Self {
+    pub fn new(path: &str, width: usize, first_label: &[u8], label: usize, scale: f32) -> Self {
         let labels = match number(first_label) {
             Some(_) => Labels::Numbers(Vec::new()),
-            None => Labels::Names(Vec::new()),
+            None => Labels::names(),
         };
         Table {
             path: path.to_owned(),
             width,
+            label,
+            scale,
             features: Vec::new(),
             labels,
         }
     }
 
-    /// Rows that were numbers from the start.
-    pub fn of_numbers(path: &str, width: usize, features: Vec<f32>, labels: Vec<u32>) -> Self {
+    /// The rows of a file that needs no more reading: `width` features for each of `labels`.
+    pub fn of(path: &str, width: usize, features: Vec<f32>, labels: Vec<u32>) -> Self {
         Table {
             path: path.to_owned(),
             width,
+            label: width,
+            scale: 1.0,
             features,
             labels: Labels::Numbers(labels),
         }
     }
 
-    /// Adds a row whose class is in field `label`, counted from 0.
+    /// No rows yet, for another part of the same text.
+    pub fn like(&self) -> Self {
+        Table {
+            path: self.path.clone(),
+            features: Vec::new(),
+            labels: match self.labels {
+                Labels::Numbers(_) => Labels::Numbers(Vec::new()),
+                Labels::Names { .. } => Labels::names(),
+            },
+            ..*self
+        }
+    }
+
+    /// Adds the rows of a later part of the same text.
+    pub fn append(&mut self, part: Table) {
+        if self.features.is_empty() {
+            *self = part;
+            return;
+        }
+        self.features.extend(part.features);
+        match (&mut self.labels, part.labels) {
+            (Labels::Numbers(all), Labels::Numbers(more)) => all.extend(more),
+            (
+                Labels::Names { numbers, rows },
+                Labels::Names {
+                    numbers: others,
+                    rows: more,
+                },
+            ) => {
+                let mut number_of = vec![0; others.len()];
+                for (name, other) in others {
+                    let next = numbers.len() as u32;
+                    number_of[other as usize] = *numbers.entry(name).or_insert(next);
+                }
+                rows.extend(more.iter().map(|row| number_of[*row as usize]));
+            }
+            _ => unreachable!("parts of a text have classes of one kind"),
+        }
+    }
+
+    /// Adds the row of the line that `text` starts with, if it is plain: the right number of fields,
+    /// and nothing wrong with any. Gives the length of the line, without its end. Otherwise nothing
+    /// is added, and [`Table::push`] says what is wrong.
+    pub fn push_plain(&mut self, text: &[u8]) -> Option<usize> {
+        let before = self.features.len();
+        let length = self.push_fields(text);
+        if length.is_none() {
+            self.features.truncate(before);
+            self.labels.truncate(before / self.width);
+        }
+        length
+    }
+
+    fn push_fields(&mut self, text: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        for column in 0..=self.width {
+            if column > 0 {
+                at += 1; // the comma
+            }
+            while text.get(at) == Some(&b' ') {
+                at += 1;
+            }
+            let rest = &text[at..];
+            let simple = decimal(rest).filter(|(_, length)| ends(rest.get(*length)));
+            let length = simple.map_or_else(|| field_length(rest), |(_, length)| length);
+            let field = || rest[..length].trim_ascii();
+            if column == self.label {
+                self.labels.push(field()).ok()?;
+            } else {
+                let value = match simple {
+                    Some((value, _)) => scaled(value, self.scale).ok()?,
+                    None => feature(field(), self.scale).ok()?,
+                };
+                self.features.push(value);
+            }
+            at += length;
+            let is_comma = text.get(at) == Some(&b',');
+            if is_comma != (column < self.width) {
+                return None;
+            }
+        }
+        Some(at)
+    }
+
+    /// Adds a row of these fields.
     pub fn push<'a>(
         &mut self,
         fields: impl Iterator<Item = &'a [u8]> + Clone,
-        label: usize,
-        scale: f32,
     ) -> Result<(), Fault> {
-        let odd = |fields: usize, expected: usize| Fault {
-            cell: None,
-            reason: format!("{fields} fields, but the first row has {expected}"),
-        };
-        let mut found = 0;
-        for (column, field) in fields.clone().enumerate() {
-            found += 1;
-            if found > self.width + 1 {
-                return Err(odd(fields.count(), self.width + 1));
-            }
-            let done = if column == label {
+        let (found, expected) = (fields.clone().count(), self.width + 1);
+        if found != expected {
+            let reason = format!("{found} fields, but the first row has {expected}");
+            return Err(Fault { cell: None, reason });
+        }
+        for (column, field) in fields.enumerate() {
+            let done = if column == self.label {
                 self.labels.push(field)
             } else {
-                feature(field, scale).map(|value| self.features.push(value))
+                feature(field, self.scale).map(|value| self.features.push(value))
             };
             done.map_err(|reason| {
                 let value = String::from_utf8_lossy(&field[..field.len().min(40)]).into_owned();
@@ -83,21 +181,18 @@ impl Table {
                 }
             })?;
         }
-        if found < self.width + 1 {
-            return Err(odd(found, self.width + 1));
-        }
         Ok(())
     }
+}
 
-    /// Adds the rows of a table that was begun alike.
-    pub fn append(&mut self, more: Table) {
-        self.features.extend_from_slice(&more.features);
-        match (&mut self.labels, more.labels) {
-            (Labels::Numbers(labels), Labels::Numbers(more)) => labels.extend(more),
-            (Labels::Names(labels), Labels::Names(more)) => labels.extend(more),
-            _ => unreachable!("the first class decides for all"),
-        }
-    }
+/// Whether a field ends where this byte, or nothing, follows.
+fn ends(byte: Option<&u8>) -> bool {
+    matches!(byte, None | Some(b',' | b'\r' | b'\n'))
+}
+
+fn field_length(text: &[u8]) -> usize {
+    let end = text.iter().position(|byte| ends(Some(byte)));
+    end.unwrap_or(text.len())
 }
 
 /// What is wrong with a row.
@@ -125,13 +220,12 @@ impl Fault {
 }
 
 fn feature(field: &[u8], scale: f32) -> Result<f32, String> {
-    let value = match short_decimal(field) {
-        Some(value) => value,
-        None => {
-            let text = std::str::from_utf8(field).unwrap_or_default();
-            text.parse().map_err(|_| "is not a number".to_owned())?
-        }
-    };
+    let text = std::str::from_utf8(field).unwrap_or_default();
+    let value: f32 = text.parse().map_err(|_| "is not a number".to_owned())?;
+    scaled(value, scale)
+}
+
+fn scaled(value: f32, scale: f32) -> Result<f32, String> {
     let scaled = value / scale;
     if scaled.is_finite() {
         Ok(scaled)
@@ -140,99 +234,73 @@ fn feature(field: &[u8], scale: f32) -> Result<f32, String> {
     }
 }
 
-/// A number of few digits without an exponent. Numerator and power of ten are exact in 32 bits, so their quotient,
-/// rounded once, is the number nearest to the text (Clinger, "How to read floating point numbers accurately", 1990).
-#[inline]
-fn short_decimal(field: &[u8]) -> Option<f32> {
-    const POWERS: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
-    let (negative, digits) = match field {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if digits.len() > 9 {
-        return None;
-    }
-    let (mut number, mut seen, mut behind) = (0u32, 0, None);
-    for (place, &byte) in digits.iter().enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 {
-            number = number * 10 + u32::from(digit);
-            seen += 1;
-        } else if byte == b'.' && behind.is_none() {
-            behind = Some(digits.len() - place - 1);
-        } else {
-            return None;
+impl Labels {
+    fn names() -> Labels {
+        Labels::Names {
+            numbers: BTreeMap::new(),
+            rows: Vec::new(),
         }
     }
-    if seen == 0 || number >= 1 << 24 {
-        return None;
-    }
-    let value = number as f32 / POWERS[behind.unwrap_or(0)];
-    Some(if negative { -value } else { value })
-}
 
-/// A class of one to four digits.
-#[inline]
-fn small_class(field: &[u8]) -> Option<u32> {
-    if field.is_empty() || field.len() > 4 || !field.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    Some(
-        field
-            .iter()
-            .fold(0, |class, digit| class * 10 + u32::from(digit - b'0')),
-    )
-}
-
-impl Labels {
     fn push(&mut self, field: &[u8]) -> Result<(), String> {
         match self {
-            Labels::Names(names) => {
+            Labels::Names { numbers, rows } => {
                 let name = std::str::from_utf8(field).map_err(|_| "is not UTF-8".to_owned())?;
                 if name.is_empty() {
                     return Err("is no class: it is empty".to_owned());
                 }
-                names.push(name.to_owned());
+                let number = match numbers.get(name) {
+                    Some(number) => *number,
+                    None => {
+                        let next = numbers.len() as u32;
+                        numbers.insert(name.to_owned(), next);
+                        next
+                    }
+                };
+                rows.push(number);
             }
-            Labels::Numbers(numbers) => {
-                if let Some(class) = small_class(field) {
-                    numbers.push(class);
-                    return Ok(());
-                }
+            Labels::Numbers(rows) => {
                 let number =
                     number(field).ok_or("is not a number, as the classes before it are")?;
-                if number.fract() != 0.0 || !(0.0..MAX_CLASSES as f64).contains(&number) {
+                let class = class(number).ok_or_else(|| {
                     let most = MAX_CLASSES - 1;
-                    return Err(format!(
-                        "is no class: classes are names or whole numbers from 0 to {most}"
-                    ));
-                }
-                numbers.push(number as u32);
+                    format!("is no class: classes are names or whole numbers from 0 to {most}")
+                })?;
+                rows.push(class);
             }
         }
         Ok(())
     }
+
+    /// Takes back all rows but the first `count`. Names that only they had may stay known.
+    fn truncate(&mut self, count: usize) {
+        let (Labels::Numbers(rows) | Labels::Names { rows, .. }) = self;
+        rows.truncate(count);
+    }
 }
 
-/// The data sets of several texts, with the same classes for all: names count in sorted order,
+/// The data sets of several files, with the same classes for all: names count in sorted order,
 /// numbers up to the largest.
 pub(super) fn assemble(tables: Vec<Table>) -> Result<Vec<Dataset>, DataError> {
-    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let mut names: BTreeMap<String, u32> = BTreeMap::new();
     let mut largest = 0;
     for table in &tables {
         table.check_like(&tables[0])?;
         match &table.labels {
-            Labels::Names(labels) => names.extend(labels.iter().map(String::as_str)),
-            Labels::Numbers(labels) => {
-                largest = labels.iter().fold(largest, |most, label| most.max(*label))
+            Labels::Names { numbers, .. } => {
+                names.extend(numbers.keys().map(|name| (name.clone(), 0)))
+            }
+            Labels::Numbers(rows) => {
+                largest = rows.iter().fold(largest, |most, label| most.max(*label))
             }
         }
     }
-    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-    let classes = if names.is_empty() {
-        largest as usize + 1
-    } else {
-        names.len()
+    for (place, class) in names.values_mut().enumerate() {
+        *class = place as u32;
+    }
+    let classes = match names.len() {
+        0 => largest as usize + 1,
+        count => count,
     };
     tables
         .into_iter()
@@ -251,9 +319,8 @@ impl Table {
             return Err(DataError::file(&self.path, reason));
         }
         match (&self.labels, &first.labels) {
-            (Labels::Names(_), Labels::Names(_)) | (Labels::Numbers(_), Labels::Numbers(_)) => {
-                Ok(())
-            }
+            (Labels::Names { .. }, Labels::Names { .. })
+            | (Labels::Numbers(_), Labels::Numbers(_)) => Ok(()),
             _ => {
                 let reason = format!(
                     "either its classes or those of {} are numbers, not both",
@@ -264,56 +331,25 @@ impl Table {
         }
     }
 
-    fn into_dataset(self, names: &[String], classes: usize) -> Result<Dataset, DataError> {
+    fn into_dataset(
+        self,
+        names: &BTreeMap<String, u32>,
+        classes: usize,
+    ) -> Result<Dataset, DataError> {
         let labels = match self.labels {
-            Labels::Numbers(labels) => labels,
-            Labels::Names(labels) => {
-                let place =
-                    |label: &String| names.binary_search(label).unwrap_or(names.len()) as u32;
-                labels.iter().map(place).collect()
+            Labels::Numbers(rows) => rows,
+            Labels::Names { numbers, mut rows } => {
+                let mut class_of = vec![0; numbers.len()];
+                for (name, number) in &numbers {
+                    class_of[*number as usize] = names[name];
+                }
+                rows.iter_mut()
+                    .for_each(|row| *row = class_of[*row as usize]);
+                rows
             }
         };
         let features = Array2::from_shape_vec((labels.len(), self.width), self.features)
             .map_err(|error| DataError::file(&self.path, error))?;
         Dataset::new(features, labels, classes).map_err(|error| DataError::file(&self.path, error))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::seed::{Purpose, Seed};
-
-    #[test]
-    fn short_decimals_are_the_nearest_numbers() {
-        let mut stream = Seed(4).stream(Purpose::Noise, 0, 0);
-        let mut short = 0;
-        for _ in 0..200_000 {
-            let digits = stream.below(8) as usize;
-            let scale = 10f64.powi(stream.below(6) as i32);
-            let text = format!("{:.digits$}", stream.normal() * scale);
-            if let Some(value) = short_decimal(text.as_bytes()) {
-                short += 1;
-                let exact: f32 = text.parse().unwrap();
-                assert_eq!(value.to_bits(), exact.to_bits(), "{text}");
-            }
-        }
-        assert!(short > 50_000, "{short}");
-        for text in [
-            "",
-            "-",
-            ".",
-            "1e5",
-            "1.2.3",
-            "+1",
-            "nan",
-            "0x1",
-            " 1",
-            "123456789012",
-        ] {
-            assert_eq!(short_decimal(text.as_bytes()), None, "{text}");
-        }
-        assert_eq!(short_decimal(b"-.5"), Some(-0.5));
-        assert_eq!(short_decimal(b"7."), Some(7.0));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Partition;
+use super::{Partition, Shards, even, too_few};
 use crate::ml::data::DataError;
 use crate::seed::{Purpose, Seed};
 use crate::spec::Row;
@@ -23,27 +23,17 @@ struct Iid;
 impl Partition for Iid {
     fn cut(
         &self,
-        rows: &[u32],
+        mut rows: Vec<u32>,
         _: &dyn Fn(u32) -> u32,
         shards: usize,
         seed: Seed,
-    ) -> Result<Vec<Vec<u32>>, DataError> {
+    ) -> Result<Shards, DataError> {
         if shards == 0 || shards > rows.len() {
-            let rows = rows.len();
-            return Err(DataError::Shards(format!(
-                "{rows} rows cannot be cut into {shards} shards"
-            )));
+            return Err(too_few(rows.len(), shards, "some have no rows"));
         }
-        let mut rows = rows.to_vec();
         seed.stream(Purpose::Partition, 0, 0).shuffle(&mut rows);
-        let (size, more) = (rows.len() / shards, rows.len() % shards);
-        let mut rest = &rows[..];
-        let cut = (0..shards).map(|shard| {
-            let (taken, left) = rest.split_at(size + usize::from(shard < more));
-            rest = left;
-            taken.to_vec()
-        });
-        Ok(cut.collect())
+        let sizes = even(rows.len(), shards);
+        Ok(Shards::of_sizes(rows, sizes))
     }
 }
 
@@ -53,19 +43,10 @@ mod tests {
     use crate::seed::Seed;
 
     #[test]
-    fn every_row_is_in_one_shard() {
-        let rows: Vec<u32> = (0..103).map(|row| 2 * row).collect();
+    fn sizes_are_even() {
         let iid = PARTITIONS.build("iid").unwrap();
-        let shards = iid.cut(&rows, &|_| 0, 10, Seed(1)).unwrap();
-        let sizes: Vec<usize> = shards.iter().map(Vec::len).collect();
+        let shards = iid.cut((0..103).collect(), &|_| 0, 10, Seed(1)).unwrap();
+        let sizes: Vec<usize> = shards.iter().map(<[u32]>::len).collect();
         assert_eq!(sizes, [11, 11, 11, 10, 10, 10, 10, 10, 10, 10]);
-        let mut all = shards.concat();
-        assert_ne!(all, rows);
-        all.sort_unstable();
-        assert_eq!(all, rows);
-        assert_eq!(iid.cut(&rows, &|_| 0, 10, Seed(1)).unwrap(), shards);
-        assert_ne!(iid.cut(&rows, &|_| 0, 10, Seed(2)).unwrap(), shards);
-        assert!(iid.cut(&rows, &|_| 0, 0, Seed(1)).is_err());
-        assert!(iid.cut(&rows, &|_| 0, 104, Seed(1)).is_err());
     }
 }

@@ -1,94 +1,81 @@
-//! Participants who see few classes: rows sorted by class, cut into pieces, some pieces each.
-//!
-//! McMahan et al., "Communication-Efficient Learning of Deep Networks from Decentralized Data", AISTATS 2017, section 3:
-//! 200 pieces of 300 digits, two for each of 100 clients.
+//! Shards of few classes: rows sorted by class, cut into pieces, some pieces to each shard.
 
 use std::sync::Arc;
 
-use super::{Partition, by_class};
+use super::classes::Classes;
+use super::{Partition, Shards, even, too_few};
 use crate::ml::data::DataError;
 use crate::seed::{Purpose, Seed};
-use crate::spec::{OptionHelp, Row};
+use crate::spec::Row;
 
 pub(super) const ROW: Row<Arc<dyn Partition>> = Row {
     name: "label-shards",
     aliases: &[],
     value: "",
-    help: "rows sorted by class and cut into pieces, some pieces a shard (McMahan et al., 2017, section 3)",
-    options: &[OptionHelp {
-        key: "pieces",
-        value: "NUMBER",
-        help: "pieces of a shard, and so about the classes it sees; 2",
-    }],
+    help: "rows sorted by class, cut evenly into pieces, k pieces to each shard",
+    options: &[super::K],
     build: |arguments| {
-        let allowed = "a whole number from 1 to 65536";
-        Ok(Arc::new(LabelShards {
-            pieces: arguments.number("pieces", 2, 1..=65_536, allowed)?,
-        }))
+        let k = arguments.number("k", 2, 1..=super::MAX_K, super::K_ALLOWED)?;
+        Ok(Arc::new(LabelShards { k }))
     },
 };
 
+/// The partition of McMahan et al., "Communication-Efficient Learning of Deep Networks from
+/// Decentralized Data", 2017, section 3. Every shard has `k` pieces of consecutive rows, hence
+/// rarely more than `k` classes; the sizes differ by at most `k`.
 struct LabelShards {
-    pieces: usize,
+    k: usize,
 }
 
 impl Partition for LabelShards {
     fn cut(
         &self,
-        rows: &[u32],
+        rows: Vec<u32>,
         label: &dyn Fn(u32) -> u32,
         shards: usize,
         seed: Seed,
-    ) -> Result<Vec<Vec<u32>>, DataError> {
-        let pieces = shards.saturating_mul(self.pieces);
-        if pieces == 0 || pieces > rows.len() {
-            let (rows, each) = (rows.len(), self.pieces);
-            return Err(DataError::Shards(format!(
-                "{rows} rows cannot be cut into {shards} shards of {each} pieces"
-            )));
+    ) -> Result<Shards, DataError> {
+        let count = shards.saturating_mul(self.k);
+        if count == 0 || count > rows.len() {
+            let reason = format!("k={} pieces for each are {count} pieces", self.k);
+            return Err(too_few(rows.len(), shards, &reason));
         }
         let mut stream = seed.stream(Purpose::Partition, 0, 0);
-        let sorted: Vec<u32> = by_class(rows, label)
-            .into_values()
-            .flat_map(|mut rows| {
-                stream.shuffle(&mut rows);
-                rows
-            })
-            .collect();
-        let mut order: Vec<u32> = (0..pieces as u32).collect();
-        stream.shuffle(&mut order);
-        let piece = |&number: &u32| {
-            let at = |number: u64| (number * sorted.len() as u64 / pieces as u64) as usize;
-            &sorted[at(u64::from(number))..at(u64::from(number) + 1)]
-        };
-        let deal = |mine: &[u32]| mine.iter().map(piece).collect::<Vec<_>>().concat();
-        Ok(order.chunks(self.pieces).map(deal).collect())
+        let rows = Classes::of(rows, label, &mut stream).into_rows();
+        let mut rest = &rows[..];
+        let pieces = even(rows.len(), count).map(|size| {
+            let (piece, left) = rest.split_at(size);
+            rest = left;
+            piece
+        });
+        let mut pieces: Vec<&[u32]> = pieces.collect();
+        stream.shuffle(&mut pieces);
+        let hands = pieces.chunks(self.k);
+        let sizes = hands.map(|hand| hand.iter().map(|piece| piece.len()).sum());
+        Ok(Shards::of_sizes(pieces.concat(), sizes))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::PARTITIONS;
-    use crate::seed::Seed;
+    use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
-    fn every_row_is_dealt_and_shards_see_few_classes() {
-        let rows: Vec<u32> = (0..6_000).collect();
+    fn every_shard_has_two_pieces() {
+        // As in the paper: 100 shards of two digits each, here with 60 rows each.
+        let partition = PARTITIONS.build("label-shards:k=2").unwrap();
         let label = |row: u32| row % 10;
-        let partition = PARTITIONS.build("label-shards").unwrap();
-        let shards = partition.cut(&rows, &label, 100, Seed(3)).unwrap();
-        let mut all = shards.concat();
-        all.sort_unstable();
-        assert_eq!(all, rows);
-        for shard in &shards {
-            assert_eq!(shard.len(), 60);
-            let mut classes: Vec<u32> = shard.iter().map(|&row| label(row)).collect();
-            classes.sort_unstable();
-            classes.dedup();
-            assert!(classes.len() <= 2, "{classes:?}");
+        let shards = partition
+            .cut((0..6_000).collect(), &label, 100, Seed(1))
+            .unwrap();
+        let mut kinds = BTreeSet::new();
+        for rows in shards.iter() {
+            let classes: BTreeSet<u32> = rows.iter().map(|row| label(*row)).collect();
+            assert!(classes.len() <= 2 && rows.len() == 60);
+            kinds.insert(classes);
         }
-        assert_eq!(partition.cut(&rows, &label, 100, Seed(3)).unwrap(), shards);
-        assert!(partition.cut(&rows, &label, 3_001, Seed(3)).is_err());
-        assert!(partition.cut(&rows, &label, 0, Seed(3)).is_err());
+        assert!(kinds.len() > 20, "pieces are dealt at random");
     }
 }

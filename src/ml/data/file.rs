@@ -1,0 +1,85 @@
+//! One file of rows, in the format that its name says.
+
+use super::csv::{self, Format};
+use super::input::Input;
+use super::table::Table;
+use super::{DataError, Root, idx, npy};
+
+/// The format of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Idx,
+    Npy,
+}
+
+impl Kind {
+    /// By the name of the file; `.gz` at its end does not count.
+    pub fn of(name: &str) -> Kind {
+        let name = name.strip_suffix(".gz").unwrap_or(name);
+        if name.ends_with(".npy") {
+            Kind::Npy
+        } else if idx::is_idx(name) {
+            Kind::Idx
+        } else {
+            Kind::Text
+        }
+    }
+}
+
+/// Reads a file.
+pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, DataError> {
+    match Kind::of(path) {
+        Kind::Text => csv::read(path, &Input::open(root, path)?.all()?, format),
+        Kind::Idx => idx::read(root, path, format),
+        Kind::Npy => npy::read(root, path, format),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Write as _;
+
+    use super::super::path::tests::Folder;
+    use super::super::{DATA, Dataset, Opened};
+    use super::*;
+    use crate::seed::Seed;
+
+    /// The rows of a source that is one pool.
+    pub fn open(folder: &Folder, spec: &str) -> Result<Dataset, String> {
+        let root = Root::new(folder.path()).unwrap();
+        let origin = DATA.build(spec).map_err(|error| error.to_string())?;
+        let opened = origin
+            .open(&root, Seed(0))
+            .map_err(|error| error.to_string())?;
+        let Opened::Pool { pool, .. } = opened else {
+            panic!("a file is one pool")
+        };
+        let all: Vec<u32> = (0..pool.rows() as u32).collect();
+        Ok(pool.select(&all).unwrap())
+    }
+
+    pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    #[test]
+    fn names_say_the_format() {
+        assert_eq!(Kind::of("a.csv"), Kind::Text);
+        assert_eq!(Kind::of("a.csv.gz"), Kind::Text);
+        assert_eq!(Kind::of("d/a.npy.gz"), Kind::Npy);
+        assert_eq!(Kind::of("train-images-idx3-ubyte.gz"), Kind::Idx);
+        assert_eq!(Kind::of("train-images.idx3-ubyte"), Kind::Idx);
+    }
+
+    #[test]
+    fn text_may_be_packed() {
+        let packed = gzip(b"1,2,0\n3,4,1\n");
+        let folder = Folder::of(&[("a.csv.gz", &packed), ("cut.csv.gz", &packed[..20])]);
+        let data = open(&folder, "path:a.csv.gz").unwrap();
+        assert_eq!((data.rows(), data.row(1)), (2, &[3.0, 4.0][..]));
+        assert!(open(&folder, "path:cut.csv.gz").is_err());
+    }
+}
