@@ -1,8 +1,9 @@
 //! How fast data are read and cut: CSV, IDX, gz and NPY against plain reading of the same file, and a
 //! partition of 100,000 shards.
 //!
-//! `cargo bench --bench data -- [MEGABYTES] [--json]` writes files of about that size (100) to a
-//! temporary directory. Times are medians of five. `--json` prints one object a line.
+//! `cargo bench --bench data -- [MEGABYTES] [WORD] [--json]` writes files of about that size (100) to
+//! a temporary directory. Times are medians of five. With a word only what has it in its name is
+//! measured; `--json` prints one object a line. Reading uses all cores (`taskset -c 0` gives it one).
 
 use std::fs;
 use std::hint::black_box;
@@ -32,19 +33,18 @@ fn main() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let root = Root::new(folder.path()).expect("a data root");
     let mut stream = Seed(1).stream(Purpose::Synthetic, 0, 0);
-    write_files(folder.path(), bytes, &mut stream);
-    for (what, name) in [
-        ("csv of decimals", "decimals.csv"),
-        ("csv of small integers", "integers.csv"),
-        ("csv of 18-digit floats", "long.csv"),
-        ("idx", "train-images-idx3-ubyte"),
-        ("idx.gz", "packed-images-idx3-ubyte.gz"),
-        ("npy of f32", "floats.npy"),
-    ] {
-        let path = folder.path().join(name);
-        let Ok(metadata) = fs::metadata(&path) else {
+    let words = arguments[1..].iter().filter(|text| !text.starts_with('-'));
+    let words: Vec<&String> = words
+        .filter(|text| text.parse::<usize>().is_err())
+        .collect();
+    let is_wanted = |what: &str| words.is_empty() || words.iter().any(|word| what.contains(*word));
+    for (what, name, write) in FILES {
+        if !is_wanted(what) {
             continue;
-        };
+        }
+        write(folder.path(), name, bytes, &mut stream);
+        let path = folder.path().join(name);
+        let metadata = fs::metadata(&path).expect("a file");
         let plain = median(|| fs::read(&path).expect("a file").len());
         let read = median(|| open(&root, name));
         let megabytes = metadata.len() as f64 / 1e6;
@@ -62,7 +62,11 @@ fn main() {
             );
         }
     }
-    partitions(as_json);
+    for spec in PARTITIONS.names() {
+        if is_wanted(spec) {
+            partition(spec, as_json);
+        }
+    }
 }
 
 /// Rows of a file that was opened.
@@ -86,57 +90,103 @@ fn median<T>(mut work: impl FnMut() -> T) -> Duration {
     times[2]
 }
 
-fn write_files(folder: &Path, bytes: usize, stream: &mut Stream) {
-    let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).expect("a file");
-    let decimal = |stream: &mut Stream| format!("{:.5}", stream.normal());
-    write("decimals.csv", &csv(bytes, || decimal(stream)));
-    write(
-        "integers.csv",
-        &csv(bytes, || stream.below(256).to_string()),
-    );
-    write(
-        "long.csv",
-        &csv(bytes, || format!("{:.18e}", stream.normal())),
-    );
+/// Writes a file of so many bytes.
+type Write = fn(&Path, &str, usize, &mut Stream);
 
+const FILES: [(&str, &str, Write); 6] = [
+    (
+        "csv of decimals",
+        "decimals.csv",
+        |folder, name, bytes, stream| {
+            save(
+                folder,
+                name,
+                &csv(bytes, || format!("{:.5}", stream.normal())),
+            );
+        },
+    ),
+    (
+        "csv of small integers",
+        "integers.csv",
+        |folder, name, bytes, stream| {
+            save(folder, name, &csv(bytes, || stream.below(256).to_string()));
+        },
+    ),
+    (
+        "csv of 18-digit floats",
+        "long.csv",
+        |folder, name, bytes, stream| {
+            save(
+                folder,
+                name,
+                &csv(bytes, || format!("{:.18e}", stream.normal())),
+            );
+        },
+    ),
+    (
+        "idx",
+        "train-images-idx3-ubyte",
+        |folder, name, bytes, stream| {
+            save(folder, name, &images(folder, name, bytes, stream));
+        },
+    ),
+    (
+        "idx.gz",
+        "packed-images-idx3-ubyte.gz",
+        |folder, name, bytes, stream| {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+            packed
+                .write_all(&images(folder, name, bytes, stream))
+                .expect("packing");
+            save(folder, name, &packed.finish().expect("packing"));
+        },
+    ),
+    ("npy of f32", "floats.npy", |folder, name, bytes, stream| {
+        save(folder, name, &array(bytes, stream));
+    }),
+];
+
+fn save(folder: &Path, name: &str, bytes: &[u8]) {
+    fs::write(folder.join(name), bytes).expect("a file");
+}
+
+/// Images of so many bytes. Writes the file of their classes.
+fn images(folder: &Path, name: &str, bytes: usize, stream: &mut Stream) -> Vec<u8> {
     let rows = (bytes / PIXELS).max(1);
     let mut images = b"\x00\x00\x08\x03".to_vec();
     let mut labels = b"\x00\x00\x08\x01".to_vec();
-    images.extend([rows as u32, 28, 28].iter().flat_map(|n| n.to_be_bytes()));
+    images.extend(
+        [rows as u32, 28, 28]
+            .iter()
+            .flat_map(|size| size.to_be_bytes()),
+    );
     labels.extend((rows as u32).to_be_bytes());
     // About a fifth of the pixels of handwritten digits are not black.
-    let pixel = |stream: &mut Stream| {
-        if stream.chance(0.2) {
-            stream.below(256) as u8
-        } else {
-            0
-        }
+    let pixel = |stream: &mut Stream| match stream.chance(0.2) {
+        true => stream.below(256) as u8,
+        false => 0,
     };
     images.extend((0..rows * PIXELS).map(|_| pixel(stream)));
-    labels.extend((0..rows).map(|_| stream.below(10) as u8));
-    write("train-images-idx3-ubyte", &images);
-    write("train-labels-idx1-ubyte", &labels);
-    write("packed-labels-idx1-ubyte", &labels);
-    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-    packed.write_all(&images).expect("packing");
-    write(
-        "packed-images-idx3-ubyte.gz",
-        &packed.finish().expect("packing"),
-    );
+    labels.extend((0..rows).map(|row| (row % 10) as u8));
+    let beside = name.replace("images-idx3", "labels-idx1");
+    save(folder, beside.trim_end_matches(".gz"), &labels);
+    images
+}
 
-    let rows = (bytes / 4 / (COLUMNS + 1)).max(1);
-    let header = format!(
-        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {}), }}\n",
-        COLUMNS + 1
-    );
+/// An NPY file of so many bytes: columns of features, and a class.
+fn array(bytes: usize, stream: &mut Stream) -> Vec<u8> {
+    let columns = COLUMNS + 1;
+    let rows = (bytes / 4 / columns).max(1);
+    let header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}\n");
     let mut array = b"\x93NUMPY\x01\x00".to_vec();
     array.extend((header.len() as u16).to_le_bytes());
     array.extend(header.bytes());
-    for _ in 0..rows {
+    for row in 0..rows {
         array.extend((0..COLUMNS).flat_map(|_| (stream.normal() as f32).to_le_bytes()));
-        array.extend((stream.below(10) as f32).to_le_bytes());
+        array.extend(((row % 10) as f32).to_le_bytes());
     }
-    write("floats.npy", &array);
+    array
 }
 
 /// Lines of so many bytes: columns of `cell`, and a class.
@@ -154,27 +204,20 @@ fn csv(bytes: usize, mut cell: impl FnMut() -> String) -> Vec<u8> {
     text
 }
 
-fn partitions(as_json: bool) {
+fn partition(spec: &str, as_json: bool) {
     let rows: Vec<u32> = (0..ROWS).collect();
-    for spec in PARTITIONS.names() {
-        let partition = PARTITIONS.build(spec).expect("a partition");
-        let cut = || {
-            partition
-                .cut(rows.clone(), &|row| row % 10, SHARDS, Seed(1))
-                .expect("shards")
-        };
-        let shards = cut();
-        let bytes = shards.bytes();
-        let took = median(cut);
-        let milliseconds = took.as_secs_f64() * 1e3;
-        if as_json {
-            let line = json!({"bench": "partition", "what": spec, "rows": ROWS, "shards": SHARDS,
-                "milliseconds": milliseconds, "bytes": bytes});
-            println!("{line}");
-        } else {
-            println!(
-                "{spec:24} {ROWS} rows, {SHARDS} shards: {milliseconds:6.1} ms, {bytes} bytes"
-            );
-        }
+    let partition = PARTITIONS.build(spec).expect("a partition");
+    let cut = || {
+        let shards = partition.cut(rows.clone(), &|row| row % 10, SHARDS, Seed(1));
+        shards.expect("shards")
+    };
+    let bytes = cut().bytes();
+    let milliseconds = median(cut).as_secs_f64() * 1e3;
+    if as_json {
+        let line = json!({"bench": "partition", "what": spec, "rows": ROWS, "shards": SHARDS,
+            "milliseconds": milliseconds, "bytes": bytes});
+        println!("{line}");
+    } else {
+        println!("{spec:24} {ROWS} rows, {SHARDS} shards: {milliseconds:6.1} ms, {bytes} bytes");
     }
 }

@@ -36,7 +36,10 @@ pub(super) fn decimal(text: &[u8]) -> Option<(f32, usize)> {
         return None;
     }
     // Between 10^-19 and 10^16 unless 0: neither subnormal nor too large for an f32.
-    let value = whole as f64 / POWERS[places];
+    let value = match places {
+        0 => whole as f64,
+        _ => whole as f64 / POWERS[places],
+    };
     if value.to_bits() & 0x1fff_ffff == 0x1000_0000 {
         return None;
     }
