@@ -212,6 +212,10 @@ struct NodesReply {
 
 struct ModelRequest {
   1: required string run
+  /** The parameters after this round; the newest when absent. Which rounds are kept is the coordinator's choice. */
+  2: optional i32 round
+  /** Those of the most accurate round that is kept. */
+  3: optional bool best
 }
 
 /** Parameters after the newest finished round, as the bytes of a safetensors file. */

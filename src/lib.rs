@@ -9,4 +9,5 @@ pub mod ml;
 pub mod net;
 pub mod seed;
 pub mod spec;
+pub mod store;
 pub mod wire;

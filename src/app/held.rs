@@ -34,6 +34,14 @@ enum Place {
 }
 
 impl Held {
+    /// All bytes of a file that nobody changes any more.
+    pub fn of_file(file: File, length: usize) -> Held {
+        Held {
+            length,
+            place: Place::File(Arc::new(file)),
+        }
+    }
+
     /// How many bytes.
     pub fn len(&self) -> usize {
         self.length

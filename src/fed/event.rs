@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::Plan;
-use super::report::{RoundReport, RunEvent};
-use super::run::RunId;
+use super::report::{Entry, RoundReport};
+use super::run::{Ending, RunId};
 use crate::cluster::{AttemptId, BeatId, Failure, Greeting, NodeId, Pulse};
 use crate::ml::metrics::Metrics;
 
@@ -30,8 +30,8 @@ pub enum Event {
     Failed(AttemptId, Failure),
     /// A client asks for a run under an id that was not used before.
     Submitted(RunId, Plan),
-    /// A run that was under way when the coordinator ended: it goes on after its last finished round.
-    Restored(RunId, Plan, Finished),
+    /// A run of a former life of the coordinator: one that was under way goes on after its last finished round.
+    Restored(RunId, Plan, Box<History>),
     /// A client calls a run off.
     Cancelled(RunId),
     /// A client wants a stopped run to go on.
@@ -42,17 +42,29 @@ pub enum Event {
     Stepped(RunId, u32, Result<[u8; 32], String>),
     /// [`Command::Evaluate`] is done.
     Evaluated(RunId, u32, Result<Metrics, String>),
+    /// What [`Command::Record`] asked for is durable up to the entry of this number, or cannot be made so for this
+    /// reason.
+    Recorded(RunId, u64, Result<(), String>),
+    /// The coordinator is about to end: nodes are to let go of what they have in hand. Runs that are recorded go on in
+    /// its next life.
+    Halted,
     /// Time has passed.
     Tick,
 }
 
-/// How far a run got, as its checkpoint says.
+/// How far a run got, as its records say.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Finished {
-    /// Rounds finished.
+pub struct History {
+    /// Rounds finished, whose parameters are there.
     pub rounds: u32,
     /// The newest of them.
     pub last: Option<RoundReport>,
+    /// How long they took.
+    pub took: Duration,
+    /// Entries of its log.
+    pub entries: u64,
+    /// How it ended, if it did.
+    pub ending: Option<Ending>,
 }
 
 /// What training a shard was like.
@@ -195,8 +207,11 @@ pub enum Command {
     },
     /// Evaluate the new parameters on held-out rows; report [`Event::Evaluated`].
     Evaluate(RunId, u32),
+    /// Make this entry of the run's log durable and, of a finished round, its parameters; report [`Event::Recorded`].
+    /// Entries come in order; after a failure they come again from the first that is not recorded.
+    Record(RunId, Entry),
     /// Tell whoever watches the run.
-    Publish(RunId, RunEvent),
+    Publish(RunId, Entry),
     /// The run has ended: keep its last parameters, let go of the rest.
     Release(RunId),
     /// The run is forgotten altogether.

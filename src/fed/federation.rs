@@ -28,6 +28,8 @@ pub enum Refused {
 pub struct Federation {
     pub(super) cluster: Cluster,
     pub(super) quorum: f64,
+    /// Whether entries of logs are recorded before they are told.
+    pub(super) records: bool,
     pub(super) runs: BTreeMap<RunId, Run>,
     /// Oldest first.
     pub(super) order: Vec<RunId>,
@@ -44,6 +46,7 @@ impl Federation {
         Federation {
             cluster,
             quorum,
+            records: false,
             runs: BTreeMap::new(),
             order: Vec::new(),
             groups: BTreeMap::new(),
@@ -51,6 +54,14 @@ impl Federation {
             next_group: 0,
             next_task: 0,
             commands: Vec::new(),
+        }
+    }
+
+    /// The same with runs that are recorded: they tell nothing before it is durable, and outlive the coordinator.
+    pub fn recording(self) -> Federation {
+        Federation {
+            records: true,
+            ..self
         }
     }
 
@@ -109,6 +120,7 @@ impl Federation {
                 self.take_outcome(now, outcome);
             }
         }
+        self.record_again(now);
         self.say_what_is_awaited(now);
         std::mem::take(&mut self.commands)
     }
@@ -121,10 +133,12 @@ impl Federation {
             .filter(|run| run.is_active())
             .map(|run| run.stirred + QUIET)
             .min();
-        match (self.cluster.next_wake(), quiet) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let again = self
+            .runs
+            .values()
+            .filter_map(|run| run.log.trouble()?.again);
+        let due = [self.cluster.next_wake(), quiet, again.min()];
+        due.into_iter().flatten().min()
     }
 
     fn record(&mut self, now: Time, event: Event) {
@@ -142,12 +156,14 @@ impl Federation {
             }
             Event::Failed(attempt, failure) => self.cluster.failed(now, attempt, failure),
             Event::Submitted(id, plan) => self.submitted(now, id, plan),
-            Event::Restored(id, plan, finished) => self.restored(now, id, plan, finished),
+            Event::Restored(id, plan, history) => self.restored(now, id, plan, *history),
             Event::Cancelled(id) => self.end(&id, Ending::Cancelled),
             Event::Resumed(id) => self.resumed(now, &id),
             Event::Prepared(id, found) => self.prepared(now, &id, found),
             Event::Stepped(id, round, digest) => self.stepped(now, &id, round, digest),
             Event::Evaluated(id, round, metrics) => self.evaluated(now, &id, round, metrics),
+            Event::Recorded(id, upto, done) => self.recorded(now, &id, upto, done),
+            Event::Halted => self.halted(),
             Event::Tick => {}
         }
     }
@@ -174,8 +190,7 @@ impl Federation {
     }
 
     pub(super) fn notice(&mut self, id: &RunId, text: String) {
-        self.commands
-            .push(Command::Publish(id.clone(), RunEvent::Notice(text)));
+        self.tell(id, RunEvent::Notice(text));
     }
 
     /// A run in which nothing happens says what it waits for, once for each reason.

@@ -1,9 +1,10 @@
 //! Runs come and go: taken in, prepared, ended, forgotten.
 
-use super::event::{Command, Evaluation, Finished, Prepared, Work};
+use super::event::{Command, Evaluation, History, Prepared, Work};
 use super::federation::Federation;
+use super::log::Log;
 use super::plan::Plan;
-use super::report::RunEvent;
+use super::report::{Entry, RunEvent};
 use super::run::{Ending, Phase, Run, RunId};
 use crate::cluster::{GroupId, Time};
 
@@ -15,20 +16,29 @@ impl Federation {
         if self.runs.contains_key(&id) {
             return;
         }
-        self.take_in(now, &id, plan, Finished::default());
+        // The shell recorded it before it told the core.
+        let history = History {
+            entries: 1,
+            ..History::default()
+        };
+        self.take_in(now, &id, plan, history);
+        let (number, event) = (1, RunEvent::Started);
         self.commands
-            .push(Command::Publish(id.clone(), RunEvent::Started));
+            .push(Command::Publish(id.clone(), Entry { number, event }));
         self.commands.push(Command::Prepare(id));
         self.forget_old();
     }
 
-    /// A run of a former life of the coordinator goes on.
-    pub(super) fn restored(&mut self, now: Time, id: RunId, plan: Plan, finished: Finished) {
+    /// A run of a former life of the coordinator: if it had not ended, it goes on.
+    pub(super) fn restored(&mut self, now: Time, id: RunId, plan: Plan, history: History) {
         if self.runs.contains_key(&id) {
             return;
         }
-        let rounds = finished.rounds;
-        self.take_in(now, &id, plan, finished);
+        let (rounds, over) = (history.rounds, history.ending.is_some());
+        self.take_in(now, &id, plan, history);
+        if over {
+            return self.forget_old();
+        }
         // Nothing is left to do if the last round was finished and only the end was not recorded.
         if let Some(run) = self.runs.get(&id)
             && run.finished >= run.plan.rounds
@@ -41,7 +51,7 @@ impl Federation {
         self.commands.push(Command::Prepare(id));
     }
 
-    fn take_in(&mut self, now: Time, id: &RunId, plan: Plan, finished: Finished) {
+    fn take_in(&mut self, now: Time, id: &RunId, plan: Plan, history: History) {
         let group = GroupId(self.next_group);
         self.next_group += 1;
         self.groups.insert(group, id.clone());
@@ -50,12 +60,15 @@ impl Federation {
             group,
             quorum: plan.quorum.unwrap_or(self.quorum),
             plan,
-            phase: Phase::Preparing,
+            phase: history.ending.map_or(Phase::Preparing, Phase::Ended),
             shards: Vec::new(),
             evaluation: Evaluation::Central,
-            finished: finished.rounds,
-            last: finished.last,
+            finished: history.rounds,
+            last: history.last.clone(),
+            told: history.last,
+            log: Log::of(history.entries),
             started: now,
+            before: history.took,
             stirred: now,
             said: None,
         };
@@ -110,16 +123,33 @@ impl Federation {
         let Some(run) = self.runs.get_mut(id) else {
             return;
         };
-        if !run.is_active() {
+        if run.is_over() {
             return;
         }
-        run.phase = Phase::Ended(ending.clone());
-        let group = run.group;
-        self.cluster.withdraw(group);
-        self.tasks.retain(|_, (owner, _)| owner != id);
-        self.commands
-            .push(Command::Publish(id.clone(), RunEvent::Ended(ending)));
+        run.phase = Phase::Ending(ending.clone());
+        self.withdraw(id);
+        self.tell(id, RunEvent::Ended(ending));
         self.commands.push(Command::Release(id.clone()));
+    }
+
+    /// Nodes let go of what they have in hand. Nothing is told: runs that are recorded go on in the next life.
+    pub(super) fn halted(&mut self) {
+        let under_way = self.runs.values_mut().filter(|run| !run.is_over());
+        let mut halted = Vec::new();
+        for run in under_way {
+            run.phase = Phase::Ending(Ending::Stopped("the coordinator is stopping".to_owned()));
+            halted.push(run.id.clone());
+        }
+        for id in &halted {
+            self.withdraw(id);
+        }
+    }
+
+    fn withdraw(&mut self, id: &RunId) {
+        if let Some(run) = self.runs.get(id) {
+            self.cluster.withdraw(run.group);
+        }
+        self.tasks.retain(|_, (owner, _)| owner != id);
     }
 
     pub(super) fn forget_old(&mut self) {

@@ -48,10 +48,19 @@ pub struct Report {
     pub metrics: Option<Metrics>,
     /// Rounds finished.
     pub rounds: u32,
-    /// From acceptance to the end.
+    /// From acceptance to the end, without the time in which no coordinator was there.
     pub took: Duration,
     /// SHA-256 of the final parameters.
     pub digest: [u8; 32],
+}
+
+/// An entry of a run's log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// From 1, without gaps.
+    pub number: u64,
+    /// What happened.
+    pub event: RunEvent,
 }
 
 /// Something that whoever watches a run is told.

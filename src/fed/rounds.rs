@@ -210,11 +210,27 @@ impl Federation {
         run.last = Some(report.clone());
         let done = run.finished >= run.plan.rounds;
         let ending = done.then(|| Ending::Succeeded(run.report(now)));
-        self.commands
-            .push(Command::Publish(id.clone(), RunEvent::Round(report)));
+        self.tell(id, RunEvent::Round(report));
         match ending {
             Some(ending) => self.end(id, ending),
-            None => self.start_round(now, id),
+            None => self.go_on(now, id),
+        }
+    }
+
+    /// Begins the next round, unless too much is still to be recorded.
+    fn go_on(&mut self, now: Time, id: &RunId) {
+        if self.runs.get(id).is_some_and(|run| run.log.is_behind()) {
+            return self.set_phase(id, Phase::Recording);
+        }
+        self.start_round(now, id);
+    }
+
+    /// Goes on with a run that waited until more was recorded.
+    pub(super) fn go_on_if_recorded(&mut self, now: Time, id: &RunId) {
+        if let Some(run) = self.runs.get(id)
+            && matches!(run.phase, Phase::Recording)
+        {
+            self.go_on(now, id);
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::event::{Evaluation, Shard};
+use super::log::Log;
 use super::plan::Plan;
 use super::report::{Report, RoundReport};
 use super::round::Round;
@@ -69,6 +71,10 @@ pub(super) enum Phase {
         metrics: BTreeMap<u32, Metrics>,
         awaited: usize,
     },
+    /// A round is finished; the next one begins when more is recorded.
+    Recording,
+    /// It is over, and will be told so when that is recorded.
+    Ending(Ending),
     /// It is over.
     Ended(Ending),
 }
@@ -83,18 +89,29 @@ pub(super) struct Run {
     pub(super) phase: Phase,
     pub(super) shards: Vec<Shard>,
     pub(super) evaluation: Evaluation,
-    /// Rounds finished.
+    /// Rounds finished, and the newest of them.
     pub(super) finished: u32,
     pub(super) last: Option<RoundReport>,
+    /// The newest round that was told.
+    pub(super) told: Option<RoundReport>,
+    pub(super) log: Log,
     pub(super) started: Time,
+    /// How long it took in former lives of the coordinator.
+    pub(super) before: Duration,
     /// When something last happened, and what was last said about waiting.
     pub(super) stirred: Time,
     pub(super) said: Option<String>,
 }
 
 impl Run {
+    /// Whether something is still to be done or told.
     pub(super) fn is_active(&self) -> bool {
         !matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// Whether nothing is to be trained any more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ending(_) | Phase::Ended(_))
     }
 
     /// The round under way, if updates are awaited.
@@ -119,7 +136,7 @@ impl Run {
         Report {
             metrics: self.last.as_ref().and_then(|last| last.metrics),
             rounds: self.finished,
-            took: now.since(self.started),
+            took: self.before + now.since(self.started),
             digest: self.last.as_ref().map_or([0; 32], |last| last.digest),
         }
     }

@@ -45,8 +45,8 @@ impl Federation {
             run: id.clone(),
             plan: run.plan.clone(),
             state,
-            round: run.finished,
-            last: run.last.clone(),
+            round: run.told.as_ref().map_or(0, |told| told.round),
+            last: run.told.clone(),
             activity: self.activity(now, id),
         })
     }
@@ -63,6 +63,13 @@ impl Federation {
         let Some(run) = self.run(id) else {
             return String::new();
         };
+        if let Some(trouble) = run.log.trouble() {
+            let wait = trouble.again.map_or(0, |at| at.since(now).as_secs());
+            return format!(
+                "what is finished cannot be recorded, and the run waits: {}; trying again in {wait} s",
+                trouble.reason
+            );
+        }
         let waiting = || self.cluster().waiting(now, run.group);
         match &run.phase {
             Phase::Preparing => "opening the data".to_owned(),
@@ -80,6 +87,8 @@ impl Federation {
                 format!("round {}: evaluating; {}", round.number, waiting())
             }
             Phase::Evaluating { round, .. } => format!("round {}: evaluating", round.number),
+            Phase::Recording => format!("round {}: being recorded", run.finished),
+            Phase::Ending(ending) => format!("{ending}; being recorded"),
             Phase::Ended(Ending::Succeeded(_)) => "finished".to_owned(),
             Phase::Ended(Ending::Cancelled) => "cancelled".to_owned(),
             Phase::Ended(Ending::Failed(reason) | Ending::Stopped(reason)) => reason.clone(),

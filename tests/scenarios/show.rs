@@ -46,7 +46,11 @@ pub fn command(command: &Command, name: impl Fn(NodeId) -> String) -> Option<Str
             format!("step {run} round {round}, weight {weight}")
         }
         Command::Evaluate(run, round) => format!("evaluate {run} round {round}"),
-        Command::Publish(run, event) => format!("tell {run}: {}", show_event(event)),
+        Command::Record(run, entry) => {
+            let (number, event) = (entry.number, show_event(&entry.event));
+            format!("record {run} {number}: {event}")
+        }
+        Command::Publish(run, entry) => format!("tell {run}: {}", show_event(&entry.event)),
         Command::Release(run) => format!("release {run}"),
         Command::Forget(run) => format!("forget {run}"),
     })

@@ -8,7 +8,7 @@ use roundtable::cluster::{
 };
 use roundtable::fed::strategy::Mean;
 use roundtable::fed::{
-    Answer, Command, Evaluation, Event, Federation, Finished, Plan, Prepared, RunId, Shard, Trained,
+    Answer, Command, Evaluation, Event, Federation, History, Plan, Prepared, RunId, Shard, Trained,
 };
 use roundtable::seed::Seed;
 
@@ -45,6 +45,7 @@ pub struct Stage {
     config: Config,
     policy: String,
     quorum: f64,
+    records: bool,
     show_beats: bool,
     actors: BTreeMap<String, Actor>,
     scripts: BTreeMap<String, Script>,
@@ -59,6 +60,7 @@ impl Default for Stage {
             config: Config::default(),
             policy: "round-robin".to_owned(),
             quorum: 1.0,
+            records: false,
             show_beats: false,
             actors: BTreeMap::new(),
             scripts: BTreeMap::new(),
@@ -123,6 +125,7 @@ impl Stage {
             };
             match key {
                 "policy" => self.policy = value.to_owned(),
+                "records" => self.records = value == "yes",
                 "quorum" => self.quorum = words.get(key)?.unwrap_or_default(),
                 "retries" => config.retries = number()?,
                 "misses" => config.misses = number()?,
@@ -157,7 +160,12 @@ impl Stage {
         self.federation.get_or_insert_with(|| {
             let policy = common::policy(&self.policy);
             let cluster = Cluster::new(self.config.clone(), policy, Seed(1), 0);
-            Federation::new(cluster, self.quorum)
+            let federation = Federation::new(cluster, self.quorum);
+            if self.records {
+                federation.recording()
+            } else {
+                federation
+            }
         })
     }
 
@@ -172,9 +180,9 @@ impl Stage {
             | "stale" => {
                 return self.act(verb, words);
             }
-            "submit" | "restore" | "cancel" | "resume" | "prepared" | "stepped" | "evaluated" => {
-                self.of_run(verb, words)?
-            }
+            "halt" => Event::Halted,
+            "submit" | "restore" | "recorded" | "cancel" | "resume" | "prepared" | "stepped"
+            | "evaluated" => self.of_run(verb, words)?,
             "status" => {
                 let id = RunId(words.word(0)?.to_owned());
                 let now = self.now;
@@ -235,8 +243,20 @@ impl Stage {
             "submit" => Event::Submitted(id, script.plan.clone()),
             "restore" => {
                 let rounds = words.word(1)?.parse().map_err(|_| "no number of rounds")?;
-                let finished = Finished { rounds, last: None };
-                Event::Restored(id, script.plan.clone(), finished)
+                let history = History {
+                    rounds,
+                    entries: 1 + u64::from(rounds),
+                    ..History::default()
+                };
+                Event::Restored(id, script.plan.clone(), Box::new(history))
+            }
+            "recorded" => {
+                let upto = words
+                    .word(1)?
+                    .parse()
+                    .map_err(|_| "no number of an entry")?;
+                let fails = words.plain.get(2) == Some(&"broken");
+                Event::Recorded(id, upto, if fails { Err(why()) } else { Ok(()) })
             }
             "cancel" => Event::Cancelled(id),
             "resume" => Event::Resumed(id),

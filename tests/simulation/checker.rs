@@ -123,7 +123,7 @@ impl Checker {
                     self.folded(now, run, *round, *attempt, *weight);
                 }
                 Command::Step { run, round, weight } => self.stepped(now, run, *round, *weight),
-                Command::Publish(run, event) => self.told(now, run, event),
+                Command::Publish(run, entry) => self.told(now, run, &entry.event),
                 _ => {}
             }
         }

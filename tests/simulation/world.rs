@@ -658,7 +658,8 @@ impl World {
                 let fact = Event::Evaluated(run, round, Ok(metrics));
                 self.later(2_000, Happening::Fact(Box::new(fact)));
             }
-            Command::Publish(run, event) => self.told(&run, event),
+            Command::Publish(run, entry) => self.told(&run, entry.event),
+            Command::Record(..) => {}
             Command::Adopt(..) | Command::Part(_) | Command::Release(_) | Command::Forget(_) => {}
         }
     }

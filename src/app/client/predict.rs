@@ -62,6 +62,7 @@ pub(super) fn run(
 fn fetch(session: &mut Session, run: &str) -> Result<(Arc<dyn Model>, Parameters), Failure> {
     let request = ModelRequest {
         run: run.to_owned(),
+        ..ModelRequest::default()
     };
     let reply: ModelReply = session.call("model", |to| to.model(&request))?;
     let file = match (&reply.file.inline_data, &reply.file.digest) {

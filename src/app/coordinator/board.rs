@@ -5,50 +5,35 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::fed::{RunEvent, RunId};
+use crate::fed::{Entry, RunId};
 
 /// Entries kept of a run; a watcher further behind misses the oldest.
 const KEPT: usize = 20_000;
 
-/// One entry of a run's log. Sequence numbers start at 1 and have no gaps.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// Its number.
-    pub sequence: u64,
-    /// What happened.
-    pub event: RunEvent,
-}
-
-#[derive(Debug, Default)]
-struct Log {
-    entries: VecDeque<Entry>,
-    last: u64,
-}
-
 /// The logs of all runs.
 #[derive(Debug, Default)]
 pub struct Board {
-    logs: Mutex<BTreeMap<RunId, Log>>,
+    logs: Mutex<BTreeMap<RunId, VecDeque<Entry>>>,
     bell: Condvar,
 }
 
 impl Board {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, Log>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, VecDeque<Entry>>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Appends to a run's log.
-    pub fn post(&self, run: &RunId, event: RunEvent) {
+    pub fn post(&self, run: &RunId, entry: Entry) {
+        self.post_all(run, [entry]);
+    }
+
+    /// Appends entries of a former life to a run's log.
+    pub fn post_all(&self, run: &RunId, entries: impl IntoIterator<Item = Entry>) {
         let mut logs = self.lock();
         let log = logs.entry(run.clone()).or_default();
-        log.last += 1;
-        log.entries.push_back(Entry {
-            sequence: log.last,
-            event,
-        });
-        if log.entries.len() > KEPT {
-            log.entries.pop_front();
-        }
+        log.extend(entries);
+        let old = log.len().saturating_sub(KEPT);
+        log.drain(..old);
         drop(logs);
         self.bell.notify_all();
     }
@@ -78,10 +63,10 @@ impl Board {
         let mut logs = self.lock();
         loop {
             if let Some(log) = logs.get(run)
-                && log.last > after
+                && log.back().is_some_and(|last| last.number > after)
             {
-                let skip = log.entries.partition_point(|entry| entry.sequence <= after);
-                return log.entries.iter().skip(skip).take(most).cloned().collect();
+                let skip = log.partition_point(|entry| entry.number <= after);
+                return log.iter().skip(skip).take(most).cloned().collect();
             }
             let left = deadline.saturating_duration_since(clock::now());
             if left.is_zero() || stop() {

@@ -32,6 +32,15 @@ struct Arguments {
     #[arg(long, value_name = "FILE", default_value = "compute_nodes.txt")]
     nodes: PathBuf,
 
+    /// Runs are kept below this folder, so that they go on when the coordinator is killed and started again. `none`:
+    /// they end with it [default: a folder of this port below ~/.local/state/roundtable; none for port 0]
+    #[arg(long, value_name = "DIR", env = "ROUNDTABLE_STATE")]
+    state: Option<PathBuf>,
+
+    /// Parameters after so many of the newest rounds of a run are kept, besides those of its best
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    keep: u16,
+
     /// Attempts of a task after the first, before its shard is left out of the round
     #[arg(long, value_name = "N", default_value_t = 3)]
     retries: u32,
@@ -66,7 +75,8 @@ fn after_help() -> String {
         "Scheduling policies:\n{}\nExamples:\n  \
          coordinator 5105 2                      load balancing over compute_nodes.txt\n  \
          coordinator 5105 random --nodes none    nodes announce themselves with --join\n  \
-         coordinator 5105 fastest --bind 0.0.0.0 reachable from other machines\n",
+         coordinator 5105 fastest --bind 0.0.0.0 reachable from other machines\n  \
+         coordinator 5105 2 --state /srv/runs    runs outlive the coordinator, and are kept here\n",
         POLICIES.help()
     )
 }
@@ -98,9 +108,16 @@ impl Arguments {
             Some("none") => NodeList::Empty,
             _ => NodeList::File(self.nodes),
         };
+        let state = match self.state {
+            Some(none) if none.as_os_str() == "none" => None,
+            Some(folder) => Some(folder),
+            None => default_state(self.port),
+        };
         Config {
             bind: self.bind,
             port: self.port,
+            state,
+            keep: usize::from(self.keep),
             policy: self.policy,
             nodes,
             data_root: self.data_root,
@@ -117,13 +134,27 @@ impl Arguments {
     }
 }
 
+/// Where a coordinator of this port keeps its runs if it is not told: as the XDG base directory specification has it.
+/// Port 0 is another one every time.
+fn default_state(port: u16) -> Option<PathBuf> {
+    if port == 0 {
+        return None;
+    }
+    let given = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state"));
+    let base = given.filter(|path| path.is_absolute()).or_else(home)?;
+    Some(base.join("roundtable").join(port.to_string()))
+}
+
 /// Does what the command line says.
 pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = Arguments::parse_from(given);
     let bind = arguments.bind;
     let start = || Coordinator::start(arguments.config());
     program::serve(bind, start, Coordinator::address, |server| {
-        log::info!("stopping: runs under way are called off and their nodes told");
+        log::info!(
+            "stopping: nodes are told; runs go on when the coordinator is started again, unless --state is `none`"
+        );
         server.stop(GRACE);
     })
 }

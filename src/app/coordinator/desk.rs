@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::board::Board;
-use super::faults::{refusal, stopping, unknown};
+use super::faults::{refusal, stopping, unkept, unknown};
 use super::hosts::Hosts;
+use super::keeper::Keeper;
 use super::shell::Shell;
 use super::workshop::Workshop;
 use crate::app::clock::Clock;
 use crate::clock;
 use crate::fed::{Ending, Event, Federation, Plan, RunEvent, RunId, RunState, RunStatus};
+use crate::store::Recovered;
 use crate::wire::convert::Initial;
 use crate::wire::stubs::types::Fault;
 
@@ -25,6 +27,8 @@ pub(super) struct Desk {
     pub(super) shell: Arc<Shell>,
     pub(super) federation: Arc<Mutex<Federation>>,
     pub(super) workshop: Arc<Workshop>,
+    /// None where nothing outlives the coordinator.
+    pub(super) keeper: Option<Arc<Keeper>>,
     pub(super) board: Arc<Board>,
     pub(super) hosts: Hosts,
     pub(super) clock: Clock,
@@ -33,9 +37,13 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Calls off what is under way and sends watchers home.
+    /// Ends what is under way and sends watchers home: runs that are kept go on in the next life, others are called off.
     pub(super) fn close(&self, grace: Duration) {
         self.closing.store(true, Ordering::SeqCst);
+        if self.keeper.is_some() {
+            self.shell.post(Event::Halted);
+            return self.board.ring();
+        }
         let statuses = self.lock().statuses(self.clock.now(), usize::MAX);
         for status in statuses {
             if status.state == RunState::Running {
@@ -57,8 +65,30 @@ impl Desk {
     }
 
     pub(super) fn status_of(&self, run: &RunId) -> Result<RunStatus, Fault> {
-        let status = self.lock().status(self.clock.now(), run);
-        status.ok_or_else(|| unknown(run))
+        self.known(run).ok_or_else(|| unknown(run))
+    }
+
+    /// Where a run stands, if it is in memory or on the disk.
+    pub(super) fn known(&self, run: &RunId) -> Option<RunStatus> {
+        let status = || self.lock().status(self.clock.now(), run);
+        status().or_else(|| {
+            let recovered = self.keeper.as_ref()?.recall(run)?;
+            self.restore(run, recovered);
+            status()
+        })
+    }
+
+    /// Takes up a run of a former life.
+    pub(super) fn restore(&self, run: &RunId, recovered: Recovered) {
+        let Recovered {
+            plan,
+            history,
+            entries,
+            ..
+        } = recovered;
+        self.board.post_all(run, entries);
+        self.shell
+            .post(Event::Restored(run.clone(), plan, Box::new(history)));
     }
 
     /// Takes a run in and waits until the core has it.
@@ -69,10 +99,21 @@ impl Desk {
         initial: Option<Initial>,
     ) -> Result<(), Fault> {
         self.lock().admits().map_err(|why| refusal(run, &why))?;
+        if let Some(keeper) = &self.keeper {
+            let accepted = keeper.accept(run, &plan, initial.as_ref());
+            if !accepted.map_err(|reason| unkept(&reason))? {
+                // Somebody else is about to submit it.
+                return self.await_start(run);
+            }
+        }
         if let Some(initial) = initial {
             self.workshop.bring(run.clone(), initial);
         }
         self.shell.post(Event::Submitted(run.clone(), plan));
+        self.await_start(run)
+    }
+
+    fn await_start(&self, run: &RunId) -> Result<(), Fault> {
         let started = self.board.read(run, 0, 1, ACCEPTANCE, || self.is_closing());
         if started.is_empty() {
             return Err(stopping());
@@ -91,7 +132,7 @@ impl Desk {
                 return None;
             }
             for entry in entries {
-                after = entry.sequence;
+                after = entry.number;
                 if let RunEvent::Ended(ending) = entry.event {
                     return Some(ending);
                 }

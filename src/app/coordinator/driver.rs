@@ -12,12 +12,13 @@ use crossbeam_channel::{Receiver, Sender};
 use super::board::Board;
 use super::call::Reporter;
 use super::hosts::Hosts;
+use super::keeper::Keeper;
 use super::link::Link;
 use super::pulse::Question;
 use super::workshop::Workshop;
 use crate::app::clock::Clock;
 use crate::cluster::{AttemptId, Failure, FailureKind, NodeId, Time};
-use crate::fed::{Command, Event, Federation, RunEvent, RunId};
+use crate::fed::{Command, Entry, Event, Federation, RunEvent, RunId};
 use crate::net::Address;
 
 /// When the loop ends, nodes are told what is called off; no longer than this.
@@ -28,6 +29,8 @@ pub(super) struct Driver {
     pub(super) federation: Arc<Mutex<Federation>>,
     pub(super) reporter: Reporter,
     pub(super) workshop: Arc<Workshop>,
+    /// None where nothing outlives the coordinator.
+    pub(super) keeper: Option<Arc<Keeper>>,
     pub(super) board: Arc<Board>,
     pub(super) hosts: Hosts,
     pub(super) clock: Clock,
@@ -108,7 +111,8 @@ impl Driver {
             }
             Command::Prepare(run) => self.prepare(run),
             Command::Discard(attempt) => drop(self.reporter.take(attempt)),
-            Command::Publish(run, event) => self.publish(&run, event),
+            Command::Record(run, entry) => return self.record(run, entry),
+            Command::Publish(run, entry) => self.publish(&run, entry),
             Command::Forget(run) => {
                 self.workshop.forget(&run);
                 self.board.forget(&run);
@@ -135,14 +139,26 @@ impl Driver {
         }
     }
 
-    fn publish(&self, run: &RunId, event: RunEvent) {
-        match &event {
+    fn record(&self, run: RunId, entry: Entry) -> Option<Event> {
+        let Some(keeper) = &self.keeper else {
+            return Some(Event::Recorded(run, entry.number, Ok(())));
+        };
+        let finished = match &entry.event {
+            RunEvent::Round(report) => self.workshop.finished(&run, report.round),
+            _ => None,
+        };
+        keeper.record(&run, entry, finished);
+        None
+    }
+
+    fn publish(&self, run: &RunId, entry: Entry) {
+        match &entry.event {
             RunEvent::Started => log::info!("run {run}: accepted"),
             RunEvent::Round(report) => log::debug!("run {run}: round {} finished", report.round),
             RunEvent::Notice(text) => log::warn!("run {run}: {text}"),
             RunEvent::Ended(ending) => log::info!("run {run}: {ending}"),
         }
-        self.board.post(run, event);
+        self.board.post(run, entry);
     }
 
     /// The connections to a node, opened when first needed.

@@ -21,6 +21,19 @@ pub(super) fn stopping() -> Fault {
     }
 }
 
+/// The run cannot be kept, so it is not begun.
+pub(super) fn unkept(reason: &str) -> Fault {
+    Fault {
+        retryable: Some(true),
+        retry_after_ms: Some(5000),
+        hint: Some("look after the folder that the coordinator was given with --state".to_owned()),
+        ..fault(
+            FaultCode::BUSY,
+            format!("the coordinator cannot keep a new run: {reason}"),
+        )
+    }
+}
+
 pub(super) fn refusal(run: &RunId, why: &Refused) -> Fault {
     match why {
         Refused::Unknown => unknown(run),

@@ -8,11 +8,12 @@ use crossbeam_channel::bounded;
 
 use super::call::Parcel;
 use super::current::{Current, Encoder};
+use super::keeper::Keeper;
 use super::offer::Offer;
 use super::rows::{Rows, is_private};
 use crate::app::held::{Held, PIECE};
 use crate::fed::aggregate::{AddError, Addend, ExactSum};
-use crate::fed::{Evaluation, Plan};
+use crate::fed::{Evaluation, Plan, RunId};
 use crate::ml::data::{Dataset, Root};
 use crate::ml::layout::DType;
 use crate::ml::metrics::Metrics;
@@ -38,6 +39,17 @@ const SPARE_BYTES: usize = 256 << 20;
 pub(super) struct Kept {
     pub(super) current: Option<Arc<Current>>,
     pub(super) previous: Option<Arc<Current>>,
+}
+
+impl Kept {
+    /// Those of a run of a former life of the coordinator.
+    pub(super) fn load(keeper: &Keeper, run: &RunId) -> Result<Kept, String> {
+        let current = keeper.load(run).transpose()?;
+        Ok(Kept {
+            current: current.map(Arc::new),
+            previous: None,
+        })
+    }
 }
 
 /// What the numerics of a run need.

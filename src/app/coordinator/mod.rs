@@ -8,9 +8,11 @@ mod desk;
 mod driver;
 mod faults;
 mod hosts;
+mod keeper;
 mod link;
 mod materials;
 mod model_file;
+mod models;
 mod nodes_list;
 mod offer;
 mod pulse;
@@ -25,6 +27,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
@@ -40,10 +43,12 @@ use crate::fed::{Event, Federation};
 use crate::ml::data::Root;
 use crate::net::{Limits, Server, listen};
 use crate::seed::Seed;
+use crate::store::State;
 use call::Reporter;
 use desk::Desk;
 use driver::Driver;
 use hosts::Hosts;
+use keeper::Keeper;
 use shell::Shell;
 use workshop::Workshop;
 
@@ -60,6 +65,10 @@ pub struct Config {
     pub nodes: NodeList,
     /// Files of data specs lie below this.
     pub data_root: PathBuf,
+    /// Where runs are kept; none if they end with the coordinator.
+    pub state: Option<PathBuf>,
+    /// How many of the newest rounds of a run keep their parameters.
+    pub keep: usize,
     /// Share of a cohort a round needs, for plans that do not say.
     pub quorum: f64,
     /// The numbers of the cluster's rules.
@@ -76,6 +85,8 @@ impl Default for Config {
             policy: "load-balancing".to_owned(),
             nodes: NodeList::Empty,
             data_root: PathBuf::from("."),
+            state: None,
+            keep: 3,
             quorum: 0.5,
             cluster: cluster::Config::default(),
             seed: Seed(1),
@@ -90,6 +101,9 @@ pub struct Coordinator {
     shell: Arc<Shell>,
     /// Dropped to end the watch on the node list; none when it was stopped.
     stop_watch: Mutex<Option<Sender<()>>>,
+    /// What writes to the disk, with its thread until that has ended.
+    keeper: Option<Arc<Keeper>>,
+    keeping: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Coordinator {
@@ -107,19 +121,31 @@ impl Coordinator {
         let listener = listen(address).map_err(|error| StartError::listening(address, &error))?;
         let spawn = |error: std::io::Error| StartError(format!("cannot start a thread: {error}"));
 
+        let state = config.state.as_deref();
+        let state = state.map(|path| State::open(path, config.keep));
+        let state = state.transpose().map_err(StartError)?;
+
         let reporter = Reporter::default();
+        let kept = state.map(|state| Keeper::start(state, reporter.clone()));
+        let (keeper, keeping) = kept.transpose().map_err(spawn)?.unzip();
         let hosts = Hosts::default();
         let clock = Clock::start();
         let timeout = config.cluster.heartbeat_timeout;
         let cluster = Cluster::new(config.cluster, policy, config.seed, first_attempt());
-        let federation = Arc::new(Mutex::new(Federation::new(cluster, config.quorum)));
-        let workshop = Workshop::new(root, hosts.clone(), reporter.clone()).map_err(spawn)?;
-        let workshop = Arc::new(workshop);
+        let federation = Federation::new(cluster, config.quorum);
+        let federation = match &keeper {
+            Some(_) => federation.recording(),
+            None => federation,
+        };
+        let federation = Arc::new(Mutex::new(federation));
+        let workshop = Workshop::new(root, hosts.clone(), reporter.clone(), keeper.clone());
+        let workshop = Arc::new(workshop.map_err(spawn)?);
         let board = Arc::default();
         let driver = Driver {
             federation: federation.clone(),
             reporter: reporter.clone(),
             workshop: workshop.clone(),
+            keeper: keeper.clone(),
             board: Arc::clone(&board),
             hosts: hosts.clone(),
             clock,
@@ -136,12 +162,16 @@ impl Coordinator {
             shell: shell.clone(),
             federation,
             workshop,
+            keeper: keeper.clone(),
             board,
             hosts,
             clock,
             policy: config.policy,
             closing: AtomicBool::new(false),
         });
+        for (run, recovered) in keeper.iter().flat_map(|keeper| keeper.restore()) {
+            desk.restore(&run, recovered);
+        }
         let server = Server::start(listener, Limits::default(), service::serve(desk.clone()))
             .map_err(|error| StartError::listening(address, &error))?;
         Ok(Coordinator {
@@ -149,6 +179,8 @@ impl Coordinator {
             desk,
             shell,
             stop_watch: Mutex::new(Some(stop_watch)),
+            keeper,
+            keeping: Mutex::new(keeping),
         })
     }
 
@@ -157,7 +189,8 @@ impl Coordinator {
         self.server.address()
     }
 
-    /// Ends: runs under way are called off and their nodes told, calls may be answered within `grace`.
+    /// Ends: nodes are told that runs under way are called off, or, where they are kept, put off to the next life; calls
+    /// may be answered within `grace`.
     pub fn stop(&self, grace: Duration) {
         let mut stop_watch = self
             .stop_watch
@@ -169,6 +202,17 @@ impl Coordinator {
         self.desk.close(grace);
         self.server.stop(grace);
         self.shell.stop();
+        if let Some(keeper) = &self.keeper {
+            keeper.close();
+        }
+        let keeping = self
+            .keeping
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(Err(_)) = keeping.map(JoinHandle::join) {
+            log::error!("the thread that writes to the disk ended in a panic");
+        }
     }
 }
 

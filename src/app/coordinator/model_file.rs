@@ -1,55 +1,53 @@
-//! A run's parameters as the bytes of a safetensors file.
-
-use std::collections::HashMap;
+//! A run's parameters as the bytes of a model file, where nothing is kept on the disk; and what such files say of
+//! themselves.
 
 use bytes::Bytes;
-use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use super::current::Current;
-use crate::app::transfer;
-use crate::fed::RunId;
-use crate::ml::layout::DType;
+use crate::app::held::{Collector, Held};
+use crate::fed::{Plan, RunId};
+use crate::ml::metrics::Metrics;
+use crate::store::plan_json;
+use crate::store::safetensors::{About, header};
+use crate::wire::convert;
 
-/// The parameters after a round, as a file.
-#[derive(Clone, Debug)]
-pub(super) struct ModelFile {
-    pub(super) round: u32,
-    /// The model's spec.
-    pub(super) model: String,
-    pub(super) bytes: Bytes,
-    /// SHA-256 of the bytes.
-    pub(super) digest: Bytes,
+/// What a model file of a run says of itself.
+pub(super) fn about(
+    run: &RunId,
+    model: &str,
+    plan: &Plan,
+    current: &Current,
+    metrics: Option<&Metrics>,
+) -> About {
+    let digest: String = current
+        .digest
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let mut about = About::from([
+        ("digest".to_owned(), digest),
+        ("model".to_owned(), model.to_owned()),
+        ("plan".to_owned(), plan_json(plan)),
+        ("round".to_owned(), current.round.to_string()),
+        ("run".to_owned(), run.0.clone()),
+        ("software".to_owned(), convert::SOFTWARE.to_owned()),
+    ]);
+    if let Some(metrics) = metrics {
+        about.insert("accuracy".to_owned(), metrics.accuracy().to_string());
+        about.insert("loss".to_owned(), metrics.loss.to_string());
+    }
+    about
 }
 
-/// Writes parameters of a run with a model of this spec.
-pub(super) fn write(run: &RunId, model: &str, current: &Current) -> Result<ModelFile, String> {
-    let layout = &current.layout;
-    let dtype = match layout.dtype() {
-        DType::F32 => Dtype::F32,
-        DType::F64 => Dtype::F64,
-    };
-    let size = layout.dtype().size();
-    let values = current.bytes.whole().map_err(|error| error.to_string())?;
-    let mut views = Vec::with_capacity(layout.tensors().len());
-    for (index, tensor) in layout.tensors().iter().enumerate() {
-        let range = layout.range(index);
-        let bytes = &values[range.start * size..range.end * size];
-        let view = TensorView::new(dtype, tensor.shape.clone(), bytes);
-        views.push((
-            tensor.name.clone(),
-            view.map_err(|error| error.to_string())?,
-        ));
+/// The file itself.
+pub(super) fn write(current: &Current, about: &About) -> Result<Held, String> {
+    let cannot = |error: std::io::Error| format!("the model file cannot be made: {error}");
+    let header = header(&current.layout, about);
+    let mut file = Collector::new(header.len() + current.bytes.len()).map_err(cannot)?;
+    file.push(Bytes::from(header)).map_err(cannot)?;
+    for number in 0..current.bytes.pieces() {
+        let piece = current.bytes.piece(number).map_err(cannot)?;
+        file.push(piece).map_err(cannot)?;
     }
-    let metadata = HashMap::from([
-        ("model".to_owned(), model.to_owned()),
-        ("run".to_owned(), run.0.clone()),
-        ("round".to_owned(), current.round.to_string()),
-    ]);
-    let file = serialize(views, Some(metadata)).map_err(|error| error.to_string())?;
-    Ok(ModelFile {
-        round: current.round,
-        model: model.to_owned(),
-        digest: transfer::digest(&file),
-        bytes: file.into(),
-    })
+    Ok(file.finish())
 }

@@ -11,7 +11,8 @@ use thrift::server::TProcessor;
 
 use super::desk::{ACCEPTANCE, Desk, EVENTS};
 use super::faults::{invalid_plan, refusal, stopping, unknown};
-use super::model_file;
+use super::keeper::Which;
+use super::models::ModelFile;
 use crate::app::transfer;
 use crate::clock;
 use crate::fed::{Ending, Event, Plan, RunId, RunState};
@@ -24,7 +25,7 @@ use crate::wire::stubs::coordinator::{
     Report, ResumeRequest, RunStatus as WireStatus, RunsReply, RunsRequest, StatusRequest,
     SubmitReply, SubmitRequest, TrainRequest, WatchReply, WatchRequest,
 };
-use crate::wire::stubs::types::{Chunk, ChunkRequest, Fault, FaultCode};
+use crate::wire::stubs::types::{Chunk, ChunkRequest, Fault, FaultCode, INLINE_LIMIT};
 
 /// Longest wait of one `watch`.
 const LONGEST_POLL: Duration = Duration::from_secs(30);
@@ -119,7 +120,7 @@ impl CoordinatorHandler for Visit {
         }
         let (plan, initial) = Visit::read_plan(&request.plan)?;
         let run = run_id(&request.key);
-        let known = self.desk.lock().status(self.desk.clock.now(), &run);
+        let known = self.desk.known(&run);
         let created = known.is_none();
         match known {
             Some(status) if status.plan != plan => {
@@ -157,7 +158,7 @@ impl CoordinatorHandler for Visit {
         Ok(WatchReply {
             events: entries
                 .iter()
-                .map(|entry| report::event(entry.sequence, &entry.event, &status))
+                .map(|entry| report::event(entry, &status))
                 .collect(),
             nodes_up: Some(convert::small(roster.up())),
             nodes_known: Some(convert::small(roster.len())),
@@ -214,12 +215,25 @@ impl CoordinatorHandler for Visit {
 
     fn model(&self, request: ModelRequest) -> Result<ModelReply, Fault> {
         let run = RunId(request.run);
-        let file = self.model_file(&run)?;
+        let which = match (request.round, request.best) {
+            (Some(round), _) => Which::Round(u32::try_from(round).unwrap_or(u32::MAX)),
+            (None, Some(true)) => Which::Best,
+            (None, _) => Which::Newest,
+        };
+        let file = self.model_file(&run, which)?;
+        let inline = file.bytes.len() <= usize::try_from(INLINE_LIMIT).unwrap_or(0);
+        let payload = if inline {
+            let whole = file.bytes.whole();
+            let whole = whole.map_err(|error| fault(FaultCode::INTERNAL, error.to_string()))?;
+            convert::inline("safetensors", &whole)
+        } else {
+            convert::blob("safetensors", file.bytes.len(), &file.digest)
+        };
         Ok(ModelReply {
             run: run.0,
             round: convert::small(file.round),
             model: file.model,
-            file: convert::payload("safetensors", &file.bytes, &file.digest),
+            file: payload,
         })
     }
 
@@ -248,12 +262,15 @@ impl CoordinatorHandler for Visit {
 }
 
 impl Visit {
-    fn model_file(&self, run: &RunId) -> Result<model_file::ModelFile, Fault> {
-        self.desk.status_of(run)?;
-        let made = self.desk.workshop.model_file(run);
+    fn model_file(&self, run: &RunId, which: Which) -> Result<ModelFile, Fault> {
+        let status = self.desk.status_of(run)?;
+        let made = self
+            .desk
+            .workshop
+            .model_file(run, which, status.last.as_ref());
         match made {
             Some(Ok(file)) => Ok(file),
-            Some(Err(reason)) => Err(fault(FaultCode::INTERNAL, reason)),
+            Some(Err(reason)) => Err(fault(FaultCode::NOT_FOUND, format!("run {run}: {reason}"))),
             None => Err(Fault {
                 retryable: Some(true),
                 ..fault(

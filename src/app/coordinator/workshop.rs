@@ -12,8 +12,8 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::call::{Job, Parcel, Reporter};
 use super::current::Current;
 use super::hosts::Hosts;
+use super::keeper::{Finished, Keeper};
 use super::materials::{Kept, Materials};
-use super::model_file::{self, ModelFile};
 use super::offer::Offer;
 use super::rows::is_private;
 use crate::app::held::Held;
@@ -23,8 +23,8 @@ use crate::ml::data::Root;
 use crate::wire::convert::Initial;
 
 /// A run at work.
-struct Bench {
-    offer: Mutex<Offer>,
+pub(super) struct Bench {
+    pub(super) offer: Mutex<Offer>,
     materials: Mutex<Materials>,
     evaluation: Evaluation,
     /// Whether the core's own thread does the numerics.
@@ -53,7 +53,7 @@ impl Bench {
         self.small.store(small, Ordering::Relaxed);
     }
 
-    fn current(&self) -> Option<Arc<Current>> {
+    pub(super) fn current(&self) -> Option<Arc<Current>> {
         lock(&self.offer).current.clone()
     }
 
@@ -73,19 +73,23 @@ pub(super) struct Workshop {
     root: Arc<Root>,
     hosts: Hosts,
     reporter: Reporter,
-    runs: Arc<Mutex<BTreeMap<RunId, Arc<Bench>>>>,
+    pub(super) runs: Arc<Mutex<BTreeMap<RunId, Arc<Bench>>>>,
     /// First parameters that clients brought with their plans.
     initial: Mutex<BTreeMap<RunId, Initial>>,
     large: Sender<(Arc<Bench>, Command)>,
-    /// Model files made lately, oldest first: digest and bytes.
-    files: Mutex<VecDeque<(Bytes, Held)>>,
+    /// Model files handed out lately, oldest first: digest and bytes.
+    pub(super) files: Mutex<VecDeque<(Bytes, Held)>>,
+    /// None where nothing outlives the coordinator.
+    pub(super) keeper: Option<Arc<Keeper>>,
 }
 
-/// Model files kept.
-const FILES: usize = 4;
-
 impl Workshop {
-    pub(super) fn new(root: Root, hosts: Hosts, reporter: Reporter) -> std::io::Result<Workshop> {
+    pub(super) fn new(
+        root: Root,
+        hosts: Hosts,
+        reporter: Reporter,
+        keeper: Option<Arc<Keeper>>,
+    ) -> std::io::Result<Workshop> {
         let (large, work) = unbounded();
         let teller = reporter.clone();
         thread::Builder::new()
@@ -99,6 +103,7 @@ impl Workshop {
             initial: Mutex::default(),
             large,
             files: Mutex::default(),
+            keeper,
         })
     }
 
@@ -112,6 +117,7 @@ impl Workshop {
         let (root, hosts, runs) = (self.root.clone(), self.hosts.clone(), self.runs.clone());
         let (reporter, id) = (self.reporter.clone(), run.clone());
         let initial = lock(&self.initial).remove(&run);
+        let keeper = self.keeper.clone();
         let spawned = thread::Builder::new()
             .name(format!("prepare {run}"))
             .spawn(move || {
@@ -120,8 +126,13 @@ impl Workshop {
                 }
                 let kept = lock(&runs).remove(&id).map(|kept| keep(&kept));
                 let hosted = hosts.list();
-                let kept = kept.unwrap_or_default();
-                let made = Materials::prepare(plan, &root, &hosted, initial, kept);
+                let kept = match (kept, &keeper) {
+                    (Some(kept), _) => Ok(kept),
+                    (None, Some(keeper)) => Kept::load(keeper, &id),
+                    (None, None) => Ok(Kept::default()),
+                };
+                let made =
+                    kept.and_then(|kept| Materials::prepare(plan, &root, &hosted, initial, kept));
                 let found = made.map(|(offer, materials)| {
                     let bench = Bench::new(offer, materials);
                     let prepared = bench.prepared();
@@ -156,27 +167,16 @@ impl Workshop {
         None
     }
 
-    /// A run's parameters as a file, kept for a while so that it can be fetched in chunks.
-    pub(super) fn model_file(&self, run: &RunId) -> Option<Result<ModelFile, String>> {
+    /// The parameters after a round that was finished last, to be kept.
+    pub(super) fn finished(&self, run: &RunId, round: u32) -> Option<Finished> {
         let bench = lock(&self.runs).get(run).cloned()?;
-        let current = bench.current()?;
-        let spec = lock(&bench.offer).model_spec.clone();
-        let made = model_file::write(run, &spec, &current);
-        if let Ok(file) = &made {
-            let mut files = lock(&self.files);
-            files.push_back((file.digest.clone(), file.bytes.clone().into()));
-            if files.len() > FILES {
-                files.pop_front();
-            }
-        }
-        Some(made)
-    }
-
-    /// The bytes of a file made lately, by their digest.
-    pub(super) fn blob(&self, digest: &Bytes) -> Option<Held> {
-        let files = lock(&self.files);
-        let found = files.iter().find(|(name, _)| name == digest);
-        found.map(|(_, bytes)| bytes.clone())
+        let offer = lock(&bench.offer);
+        let at_hand = [&offer.current, &offer.previous].into_iter().flatten();
+        let current = at_hand.into_iter().find(|current| current.round == round)?;
+        Some(Finished {
+            current: Arc::clone(current),
+            model: offer.model_spec.clone(),
+        })
     }
 
     /// A run is forgotten.
@@ -282,6 +282,6 @@ fn adopt(bench: &Bench, brought: Option<Parcel>) -> Result<(), String> {
     Ok(())
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

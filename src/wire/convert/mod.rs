@@ -15,6 +15,8 @@ use super::stubs::types::{
 use crate::cluster::AttemptId;
 use crate::ml::layout::{DType, Layout};
 
+/// Program and version, as peers and model files are told.
+pub const SOFTWARE: &str = concat!("roundtable/", env!("CARGO_PKG_VERSION"));
 /// Values as they are.
 pub const RAW: &str = "raw";
 /// An exact sum of updates, as integers.
@@ -39,7 +41,7 @@ pub fn hello() -> Hello {
     Hello {
         protocol_major: PROTOCOL_MAJOR,
         protocol_minor: PROTOCOL_MINOR,
-        software: Some(concat!("roundtable/", env!("CARGO_PKG_VERSION")).to_owned()),
+        software: Some(SOFTWARE.to_owned()),
         abilities: None,
     }
 }

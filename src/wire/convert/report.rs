@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{count, plan, small};
 use crate::cluster::{Health, Node, Time};
-use crate::fed::{Ending, Report, RoundReport, RunEvent, RunId, RunState, RunStatus};
+use crate::fed::{Ending, Entry, Report, RoundReport, RunEvent, RunId, RunState, RunStatus};
 use crate::ml::metrics::Metrics;
 use crate::wire::stubs::coordinator as wire;
 use crate::wire::stubs::types;
@@ -93,15 +93,15 @@ fn hint(state: wire::RunState) -> Option<&'static str> {
 }
 
 /// An entry of a run's log; `status` for the last one.
-pub fn event(sequence: u64, event: &RunEvent, now: &RunStatus) -> wire::Event {
+pub fn event(told: &Entry, now: &RunStatus) -> wire::Event {
     let mut entry = wire::Event {
-        sequence: count(sequence),
+        sequence: count(told.number),
         kind: wire::EventKind::UNKNOWN,
         round: None,
         message: None,
         status: None,
     };
-    match event {
+    match &told.event {
         RunEvent::Started => entry.kind = wire::EventKind::STARTED,
         RunEvent::Round(report) => {
             entry.kind = wire::EventKind::ROUND;

@@ -1,0 +1,409 @@
+//! Keeps what runs tell: journals and checkpoints are written on a thread of their own, so that neither training nor
+//! heartbeats wait for the disk.
+//!
+//! Whatever has gathered while the thread was syncing is made durable together, with the newest parameters; those in
+//! between were never needed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+
+use super::call::Reporter;
+use super::current::{Current, Encoder};
+use super::model_file::about;
+use crate::app::held::Held;
+use crate::clock;
+use crate::fed::{Entry, Event, Plan, RoundReport, RunEvent, RunId};
+use crate::store::safetensors::About;
+use crate::store::{Folder, Record, Recovered, Snapshot, State, What};
+use crate::wire::convert::Initial;
+
+/// Looks for a model file, until it is said that there is none.
+const LOOKS: usize = 5;
+
+/// A model file, its round and its model, or why there is none.
+pub(super) type Found = Result<(Held, u32, String), String>;
+
+/// Which parameters of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    Newest,
+    Best,
+    Round(u32),
+}
+
+/// Parameters after a round, to be kept with its report.
+#[derive(Clone)]
+pub(super) struct Finished {
+    pub(super) current: Arc<Current>,
+    pub(super) model: String,
+}
+
+/// See the module.
+pub(super) struct Keeper {
+    state: State,
+    reporter: Reporter,
+    books: Mutex<Books>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct Books {
+    /// Runs under way.
+    runs: BTreeMap<RunId, Book>,
+    closing: bool,
+}
+
+struct Book {
+    /// None while it is being written to.
+    folder: Option<Folder>,
+    plan: Plan,
+    /// Number of the newest entry that is durable or on its way.
+    newest: u64,
+    open: VecDeque<(Entry, Option<Finished>)>,
+}
+
+impl Keeper {
+    /// Starts the thread.
+    pub(super) fn start(
+        state: State,
+        reporter: Reporter,
+    ) -> io::Result<(Arc<Keeper>, JoinHandle<()>)> {
+        let keeper = Arc::new(Keeper {
+            state,
+            reporter,
+            books: Mutex::default(),
+            bell: Condvar::new(),
+        });
+        let working = Arc::clone(&keeper);
+        let thread = thread::Builder::new()
+            .name("keeper".to_owned())
+            .spawn(move || working.work())?;
+        Ok((keeper, thread))
+    }
+
+    /// All runs of former lives, in the order in which they were accepted.
+    pub(super) fn restore(&self) -> Vec<(RunId, Recovered)> {
+        let found = self.state.runs().into_iter();
+        let taken = found.filter_map(|(run, taken)| {
+            let taken =
+                taken.map_err(|reason| log::error!("run {run} cannot be taken up: {reason}"));
+            let (folder, recovered) = taken.ok()?;
+            Some((run.clone(), self.take(&run, folder, recovered)))
+        });
+        taken.collect()
+    }
+
+    /// A run that ended and was forgotten, but is on the disk.
+    pub(super) fn recall(&self, run: &RunId) -> Option<Recovered> {
+        let (_, recovered) = self.state.take_up(run)?.ok()?;
+        recovered.history.ending.is_some().then_some(recovered)
+    }
+
+    fn take(&self, run: &RunId, folder: Folder, recovered: Recovered) -> Recovered {
+        for damage in &recovered.damage {
+            log::warn!("run {run}: {damage}");
+        }
+        if recovered.history.ending.is_none() {
+            let book = Book::new(folder, recovered.plan.clone());
+            self.lock().runs.insert(run.clone(), book);
+        }
+        recovered
+    }
+
+    /// Makes the folder of a new run, before anybody is told that it is accepted. False if there is one already.
+    pub(super) fn accept(
+        &self,
+        run: &RunId,
+        plan: &Plan,
+        initial: Option<&Initial>,
+    ) -> Result<bool, String> {
+        let accepted = Record {
+            number: 1,
+            what: What::Accepted(Box::new(plan.clone()), clock::unix_micros() / 1000),
+        };
+        let first = initial.map(|initial| Current::of(&initial.parameters, 0));
+        let first = first.transpose()?;
+        let first = first.map(|current| {
+            let about = about(run, &plan.model, plan, &current, None);
+            snapshot(Arc::new(current), about)
+        });
+        match self.state.create(run, &accepted, first) {
+            Ok(folder) => {
+                let book = Book::new(folder, plan.clone());
+                self.lock().runs.insert(run.clone(), book);
+                Ok(true)
+            }
+            Err(error) if error.exists() => Ok(false),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Parameters to go on with, if the run of a former life got so far.
+    pub(super) fn load(&self, run: &RunId) -> Option<Result<Current, String>> {
+        let (folder, recovered) = match self.state.take_up(run)? {
+            Ok(taken) => taken,
+            Err(reason) => return Some(Err(reason)),
+        };
+        let round = recovered.history.rounds;
+        folder.rounds().find(|&kept| kept == round)?;
+        let checkpoint = folder.open_checkpoint(round);
+        Some(checkpoint.and_then(|checkpoint| {
+            let mut encoder = Encoder::new(Arc::clone(&checkpoint.header.layout), round)?;
+            let mut failed = None;
+            let read = checkpoint.values(|part| {
+                failed = failed.take().or(encoder.push(part).err());
+                Ok(())
+            });
+            read.map_err(|error| {
+                format!("the parameters after round {round} cannot be read: {error}")
+            })?;
+            failed.map_or_else(|| encoder.finish(), Err)
+        }))
+    }
+
+    /// The model file of a run that is kept, its round and its model.
+    pub(super) fn model_file(&self, run: &RunId, which: Which) -> Option<Found> {
+        let mut found = self.look_for_model(run, which)?;
+        for _ in 1..LOOKS {
+            // It may have been removed between the look and the opening, when the run is under way.
+            if found.is_ok() {
+                break;
+            }
+            found = self.look_for_model(run, which)?;
+        }
+        Some(found)
+    }
+
+    fn look_for_model(&self, run: &RunId, which: Which) -> Option<Found> {
+        let folder = self.state.take_up(run)?;
+        Some(folder.and_then(|(folder, recovered)| {
+            let finished = recovered.history.rounds;
+            let newest = || folder.rounds().rfind(|&round| round <= finished);
+            let round = match which {
+                Which::Newest => newest(),
+                Which::Best => folder.best().or_else(newest),
+                Which::Round(round) => folder.rounds().find(|&kept| kept == round),
+            };
+            let round = round.ok_or_else(|| {
+                let kept: Vec<String> = folder.rounds().map(|round| round.to_string()).collect();
+                format!(
+                    "the parameters asked for are not kept; those of rounds {} are",
+                    kept.join(", ")
+                )
+            })?;
+            let checkpoint = folder.open_checkpoint(round)?;
+            let model = checkpoint.header.about.get("model").cloned();
+            let length = usize::try_from(checkpoint.length).map_err(|error| error.to_string())?;
+            Ok((
+                Held::of_file(checkpoint.file, length),
+                round,
+                model.unwrap_or_default(),
+            ))
+        }))
+    }
+
+    /// Takes an entry in. It is durable when the core is told [`Event::Recorded`].
+    pub(super) fn record(&self, run: &RunId, entry: Entry, finished: Option<Finished>) {
+        let mut books = self.lock();
+        if !books.runs.contains_key(run)
+            && let Some(Ok((folder, recovered))) = self.state.take_up(run)
+        {
+            // It had ended, and is resumed.
+            let book = Book::new(folder, recovered.plan);
+            books.runs.insert(run.clone(), book);
+        }
+        let Some(book) = books.runs.get_mut(run) else {
+            let reason = "its folder is gone".to_owned();
+            drop(books);
+            log::error!("run {run} cannot be recorded: {reason}");
+            return;
+        };
+        // After a failure entries come again from the first that is not durable; others have to wait for it.
+        if entry.number == book.newest + 1 {
+            book.newest = entry.number;
+            book.add(entry, finished);
+        }
+        drop(books);
+        self.bell.notify_one();
+    }
+
+    /// Makes durable what was taken in, and ends the thread.
+    pub(super) fn close(&self) {
+        self.lock().closing = true;
+        self.bell.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut books = self.lock();
+        loop {
+            let waiting = |book: &Book| book.ready() > 0;
+            let next = books.runs.iter().find(|(_, book)| waiting(book));
+            let Some(run) = next.map(|(run, _)| run.clone()) else {
+                if books.closing {
+                    return;
+                }
+                books = self
+                    .bell
+                    .wait(books)
+                    .unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let batch = books.runs.get_mut(&run).and_then(|book| book.take(&run));
+            drop(books);
+            let event = batch.map(|batch| self.save(&run, batch));
+            if let Some(event) = event {
+                self.reporter.report(event);
+            }
+            books = self.lock();
+        }
+    }
+
+    /// Writes a batch, and puts the folder back.
+    fn save(&self, run: &RunId, mut batch: Batch) -> Event {
+        let snapshots = batch.snapshots.drain(..);
+        let snapshots = snapshots.map(|(current, about)| snapshot(current, about));
+        let saved = batch.folder.save(&batch.records, snapshots);
+        let mut books = self.lock();
+        let ended = matches!(batch.records.last().map(|r| &r.what), Some(What::Ended(_)));
+        if let Some(book) = books.runs.get_mut(run) {
+            if saved.is_err() {
+                book.newest = batch.folder.newest();
+                book.open.clear();
+            }
+            let over = ended && saved.is_ok() && book.open.is_empty();
+            book.folder = Some(batch.folder);
+            if over {
+                books.runs.remove(run);
+            }
+        }
+        drop(books);
+        let saved = saved.map_err(|error| error.to_string());
+        if let Err(reason) = &saved {
+            log::error!("run {run} waits: {reason}");
+        }
+        Event::Recorded(run.clone(), batch.upto, saved)
+    }
+}
+
+/// What is made durable together.
+struct Batch {
+    folder: Folder,
+    records: Vec<Record>,
+    snapshots: Vec<(Arc<Current>, About)>,
+    upto: u64,
+}
+
+impl Book {
+    fn new(folder: Folder, plan: Plan) -> Book {
+        Book {
+            newest: folder.newest(),
+            folder: Some(folder),
+            plan,
+            open: VecDeque::new(),
+        }
+    }
+
+    /// Adds an entry. Parameters that newer ones supersede are let go, unless they are the best.
+    fn add(&mut self, entry: Entry, finished: Option<Finished>) {
+        if finished.is_some() {
+            let best = self.best();
+            for (number, (_, finished)) in self.open.iter_mut().enumerate() {
+                if Some(number) != best {
+                    *finished = None;
+                }
+            }
+        }
+        self.open.push_back((entry, finished));
+    }
+
+    /// Which of the waiting rounds is the best, if it is better than all that are kept.
+    fn best(&self) -> Option<usize> {
+        let accuracy = |report: &RoundReport| report.metrics.map_or(-1.0, |m| m.accuracy());
+        let mut best: Option<(usize, f64)> = None;
+        for (number, (entry, finished)) in self.open.iter().enumerate() {
+            let (RunEvent::Round(report), Some(_)) = (&entry.event, finished) else {
+                continue;
+            };
+            let is_best = self.folder.as_ref().is_none_or(|f| f.is_best(report));
+            if is_best && best.is_none_or(|(_, than)| accuracy(report) > than) {
+                best = Some((number, accuracy(report)));
+            }
+        }
+        best.map(|(number, _)| number)
+    }
+
+    /// How many entries can be made durable: no round counts as finished before its parameters, or those of a later
+    /// round, are there.
+    fn ready(&self) -> usize {
+        if self.folder.is_none() {
+            return 0;
+        }
+        let is_round = |entry: &Entry| matches!(entry.event, RunEvent::Round(_));
+        let kept = self
+            .open
+            .iter()
+            .rposition(|(_, finished)| finished.is_some());
+        let sure = kept.map_or(0, |kept| kept + 1);
+        let rest = self.open.iter().skip(sure);
+        sure + rest.take_while(|(entry, _)| !is_round(entry)).count()
+    }
+
+    fn take(&mut self, run: &RunId) -> Option<Batch> {
+        let best = self.best();
+        let count = self.ready();
+        let folder = self.folder.take()?;
+        let newest = self
+            .open
+            .iter()
+            .rposition(|(_, finished)| finished.is_some());
+        let mut batch = Batch {
+            folder,
+            records: Vec::with_capacity(count),
+            snapshots: Vec::new(),
+            upto: 0,
+        };
+        for (number, (entry, finished)) in self.open.drain(..count).enumerate() {
+            if let (RunEvent::Round(report), Some(finished)) = (&entry.event, finished)
+                && (Some(number) == best || Some(number) == newest)
+            {
+                let (current, metrics) = (finished.current, report.metrics.as_ref());
+                let about = about(run, &finished.model, &self.plan, &current, metrics);
+                batch.snapshots.push((current, about));
+            }
+            batch.upto = entry.number;
+            batch.records.extend(record(entry));
+        }
+        Some(batch)
+    }
+}
+
+fn record(entry: Entry) -> Option<Record> {
+    let what = match entry.event {
+        RunEvent::Started => return None, // recorded when the run was accepted
+        RunEvent::Round(report) => What::Round(report),
+        RunEvent::Notice(text) => What::Notice(text),
+        RunEvent::Ended(ending) => What::Ended(ending),
+    };
+    let number = entry.number;
+    Some(Record { number, what })
+}
+
+fn snapshot(
+    current: Arc<Current>,
+    about: About,
+) -> Snapshot<impl Iterator<Item = io::Result<Bytes>>> {
+    Snapshot {
+        round: current.round,
+        layout: Arc::clone(&current.layout),
+        about,
+        pieces: (0..current.bytes.pieces()).map(move |number| current.bytes.piece(number)),
+    }
+}

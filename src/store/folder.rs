@@ -1,0 +1,256 @@
+//! The folder of a run: its journal, and the parameters after its newest rounds and its best.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::checkpoint::{self, Checkpoint};
+use super::files::{StateError, sync_folder, sync_folder_of, temporary};
+use super::journal;
+use super::record::{Record, What};
+use super::safetensors::About;
+use crate::fed::RoundReport;
+use crate::ml::layout::Layout;
+
+pub(super) const JOURNAL: &str = "journal";
+
+/// Parameters to keep: of which round, and their pieces.
+pub struct Snapshot<P> {
+    /// The round; 0 for those a client brought.
+    pub round: u32,
+    /// Names and shapes.
+    pub layout: Arc<Layout>,
+    /// What the file says of itself.
+    pub about: About,
+    /// The values.
+    pub pieces: P,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    journal: File,
+    /// Bytes of the journal that are durable.
+    length: u64,
+    /// Whether more may follow: the torn tail of a write that nobody was told of.
+    torn: bool,
+    /// Number of the newest record.
+    newest: u64,
+    /// How many of the newest rounds keep their parameters.
+    keep: usize,
+    rounds: BTreeSet<u32>,
+    best: Option<(f64, u32)>,
+}
+
+impl Folder {
+    /// Makes the folder of a new run, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is there already ([`StateError::exists`]).
+    pub fn create(
+        path: &Path,
+        keep: usize,
+        accepted: &Record,
+        first: Option<Snapshot<impl Iterator<Item = io::Result<Bytes>>>>,
+    ) -> Result<Folder, StateError> {
+        let building = temporary(path);
+        let _ = fs::remove_dir_all(&building);
+        fs::create_dir(&building).map_err(StateError::new("make", path))?;
+        let made = Folder::fill(&building, keep, accepted, first);
+        let named = made.and_then(|folder| {
+            // A folder is never put in the place of one that has something in it.
+            fs::rename(&building, path).map_err(StateError::new("make", path))?;
+            sync_folder_of(path)?;
+            Ok(Folder {
+                path: path.to_owned(),
+                ..folder
+            })
+        });
+        if named.is_err() {
+            let _ = fs::remove_dir_all(&building);
+        }
+        named
+    }
+
+    fn fill(
+        path: &Path,
+        keep: usize,
+        accepted: &Record,
+        first: Option<Snapshot<impl Iterator<Item = io::Result<Bytes>>>>,
+    ) -> Result<Folder, StateError> {
+        let name = path.join(JOURNAL);
+        let cannot = || StateError::new("make", &name);
+        let options = File::options().read(true).write(true).create(true).clone();
+        let journal = options.open(&name).map_err(cannot())?;
+        let mut folder = Folder::at(path, journal, keep);
+        let heading = journal::heading();
+        let written = folder.journal.write_all_at(heading.as_bytes(), 0);
+        written.map_err(cannot())?;
+        folder.length = heading.len() as u64;
+        folder.save(std::slice::from_ref(accepted), first)?;
+        sync_folder(path)?;
+        Ok(folder)
+    }
+
+    pub(super) fn at(path: &Path, journal: File, keep: usize) -> Folder {
+        Folder {
+            path: path.to_owned(),
+            journal,
+            length: 0,
+            torn: true,
+            newest: 0,
+            keep: keep.max(1),
+            rounds: BTreeSet::new(),
+            best: None,
+        }
+    }
+
+    /// Takes up what was found on the disk.
+    pub(super) fn found(&mut self, length: u64, records: &[Record], rounds: BTreeSet<u32>) {
+        self.length = length;
+        self.newest = records.last().map_or(0, |record| record.number);
+        self.rounds = rounds;
+        for record in records {
+            if let What::Round(report) = &record.what
+                && self.rounds.contains(&report.round)
+            {
+                self.judge(report);
+            }
+        }
+    }
+
+    /// Number of the newest record that is durable.
+    pub fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// Whether a round is better than all whose parameters are kept.
+    pub fn is_best(&self, report: &RoundReport) -> bool {
+        match (&report.metrics, self.best) {
+            (Some(metrics), Some((best, _))) => metrics.accuracy() > best,
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
+
+    /// Makes parameters and then records durable.
+    ///
+    /// # Errors
+    /// When any of it fails; then none of the records is there.
+    pub fn save(
+        &mut self,
+        records: &[Record],
+        kept: impl IntoIterator<Item = Snapshot<impl Iterator<Item = io::Result<Bytes>>>>,
+    ) -> Result<(), StateError> {
+        for kept in kept {
+            let path = self.checkpoint(kept.round);
+            checkpoint::write(&path, &kept.layout, &kept.about, kept.pieces)?;
+            self.rounds.insert(kept.round);
+        }
+        self.append(records)?;
+        for record in records {
+            if let What::Round(report) = &record.what
+                && self.rounds.contains(&report.round)
+            {
+                self.judge(report);
+            }
+        }
+        self.remove_old();
+        Ok(())
+    }
+
+    fn append(&mut self, records: &[Record]) -> Result<(), StateError> {
+        let lines: String = records.iter().map(journal::encode).collect();
+        let written = self.write(lines.as_bytes());
+        self.torn = written.is_err();
+        if let Err(error) = written {
+            return Err(StateError::new("write", &self.path.join(JOURNAL))(error));
+        }
+        self.length += lines.len() as u64;
+        self.newest = records.last().map_or(self.newest, |record| record.number);
+        Ok(())
+    }
+
+    fn write(&self, lines: &[u8]) -> io::Result<()> {
+        if self.torn {
+            self.journal.set_len(self.length)?;
+        }
+        self.journal.write_all_at(lines, self.length)?;
+        self.journal.sync_data()
+    }
+
+    fn judge(&mut self, report: &RoundReport) {
+        if let Some(metrics) = report.metrics
+            && self.is_best(report)
+        {
+            self.best = Some((metrics.accuracy(), report.round));
+        }
+    }
+
+    /// Removes the parameters of rounds that are neither among the newest nor the best. What a client brought stays.
+    fn remove_old(&mut self) {
+        let best = self.best.map(|(_, round)| round);
+        let newest = self.rounds.iter().rev().skip(self.keep).copied();
+        let old: Vec<u32> = newest
+            .filter(|&round| round > 0 && Some(round) != best)
+            .collect();
+        for round in old {
+            // A file that stays costs room, nothing else.
+            let _ = fs::remove_file(self.checkpoint(round));
+            self.rounds.remove(&round);
+        }
+    }
+
+    /// Rounds whose parameters are kept, ascending.
+    pub fn rounds(&self) -> impl DoubleEndedIterator<Item = u32> + '_ {
+        self.rounds.iter().copied()
+    }
+
+    /// The best of them, by accuracy.
+    pub fn best(&self) -> Option<u32> {
+        self.best.map(|(_, round)| round)
+    }
+
+    /// The parameters after a round.
+    ///
+    /// # Errors
+    /// When they are not there, or damaged.
+    pub fn open_checkpoint(&self, round: u32) -> Result<Checkpoint, String> {
+        Checkpoint::open(&self.checkpoint(round))
+    }
+
+    pub(super) fn checkpoint(&self, round: u32) -> PathBuf {
+        self.path.join(checkpoint_name(round))
+    }
+
+    /// No longer counts these parameters among those that are there.
+    pub(super) fn lose(&mut self, round: u32) {
+        self.rounds.remove(&round);
+        if self.best.is_some_and(|(_, best)| best == round) {
+            self.best = None;
+        }
+    }
+}
+
+const PREFIX: &str = "round-";
+const SUFFIX: &str = ".safetensors";
+
+fn checkpoint_name(round: u32) -> String {
+    format!("{PREFIX}{round:08}{SUFFIX}")
+}
+
+/// The round whose parameters a file of this name holds.
+pub(super) fn round_of(name: &str) -> Option<u32> {
+    let round = name
+        .strip_prefix(PREFIX)?
+        .strip_suffix(SUFFIX)?
+        .parse()
+        .ok()?;
+    (checkpoint_name(round) == name).then_some(round)
+}

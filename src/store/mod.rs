@@ -1,0 +1,23 @@
+//! What survives a crash: a folder a run, with a journal of what was decided and told, and the parameters after its
+//! newest rounds. The format is described in `docs/state.md`.
+//!
+//! Everything is written so that a process may be killed, or the power cut, between any two system calls: a file is
+//! written under another name, synced, renamed, and its folder synced; a journal only grows, and what was appended is
+//! synced before anybody is told.
+
+mod checkpoint;
+mod files;
+mod folder;
+mod journal;
+mod record;
+mod recovery;
+pub mod safetensors;
+mod state;
+
+pub use checkpoint::Checkpoint;
+pub use files::{StateError, write_whole};
+pub use folder::{Folder, Snapshot};
+pub use journal::{Damage, Found, encode, read};
+pub use record::{Record, What, plan_json};
+pub use recovery::Recovered;
+pub use state::{State, Taken};
