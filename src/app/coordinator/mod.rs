@@ -1,6 +1,7 @@
 //! The coordinator: the core with threads, sockets, files and a clock around it.
 
 mod board;
+mod book;
 mod call;
 mod command_line;
 mod current;

@@ -9,10 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::book::Finished;
 use super::call::{Job, Parcel, Reporter};
 use super::current::Current;
 use super::hosts::Hosts;
-use super::keeper::{Finished, Keeper};
+use super::keeper::Keeper;
 use super::materials::{Kept, Materials};
 use super::offer::Offer;
 use super::rows::is_private;

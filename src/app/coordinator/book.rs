@@ -1,0 +1,145 @@
+//! What is to be made durable of a run: entries that wait, and which of them go to the disk together.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::current::Current;
+use super::model_file::about;
+use crate::fed::{Entry, Plan, RoundReport, RunEvent, RunId};
+use crate::store::safetensors::About;
+use crate::store::{Folder, Record, Snapshot, What};
+
+/// Parameters after a round, to be kept with its report.
+#[derive(Clone)]
+pub(super) struct Finished {
+    pub(super) current: Arc<Current>,
+    pub(super) model: String,
+}
+
+/// A run that is kept.
+pub(super) struct Book {
+    /// None while it is being written to.
+    pub(super) folder: Option<Folder>,
+    plan: Plan,
+    /// Number of the newest entry that is durable or on its way.
+    pub(super) newest: u64,
+    pub(super) open: VecDeque<(Entry, Option<Finished>)>,
+}
+
+/// What is made durable together.
+pub(super) struct Batch {
+    pub(super) folder: Folder,
+    pub(super) records: Vec<Record>,
+    pub(super) snapshots: Vec<(Arc<Current>, About)>,
+    pub(super) upto: u64,
+}
+
+impl Book {
+    pub(super) fn new(folder: Folder, plan: Plan) -> Book {
+        Book {
+            newest: folder.newest(),
+            folder: Some(folder),
+            plan,
+            open: VecDeque::new(),
+        }
+    }
+
+    /// Adds an entry. Parameters that newer ones supersede are let go, unless they are the best.
+    pub(super) fn add(&mut self, entry: Entry, finished: Option<Finished>) {
+        if finished.is_some() {
+            let best = self.best();
+            for (number, (_, finished)) in self.open.iter_mut().enumerate() {
+                if Some(number) != best {
+                    *finished = None;
+                }
+            }
+        }
+        self.open.push_back((entry, finished));
+    }
+
+    /// Which of the waiting rounds is the best, if it is better than all that are kept.
+    fn best(&self) -> Option<usize> {
+        let accuracy = |report: &RoundReport| report.metrics.map_or(-1.0, |m| m.accuracy());
+        let mut best: Option<(usize, f64)> = None;
+        for (number, (entry, finished)) in self.open.iter().enumerate() {
+            let (RunEvent::Round(report), Some(_)) = (&entry.event, finished) else {
+                continue;
+            };
+            let is_best = self.folder.as_ref().is_none_or(|f| f.is_best(report));
+            if is_best && best.is_none_or(|(_, than)| accuracy(report) > than) {
+                best = Some((number, accuracy(report)));
+            }
+        }
+        best.map(|(number, _)| number)
+    }
+
+    /// How many entries can be made durable: no round counts as finished before its parameters, or those of a later
+    /// round, are there.
+    pub(super) fn ready(&self) -> usize {
+        if self.folder.is_none() {
+            return 0;
+        }
+        let is_round = |entry: &Entry| matches!(entry.event, RunEvent::Round(_));
+        let kept = self
+            .open
+            .iter()
+            .rposition(|(_, finished)| finished.is_some());
+        let sure = kept.map_or(0, |kept| kept + 1);
+        let rest = self.open.iter().skip(sure);
+        sure + rest.take_while(|(entry, _)| !is_round(entry)).count()
+    }
+
+    pub(super) fn take(&mut self, run: &RunId) -> Option<Batch> {
+        let best = self.best();
+        let count = self.ready();
+        let folder = self.folder.take()?;
+        let newest = self
+            .open
+            .iter()
+            .rposition(|(_, finished)| finished.is_some());
+        let mut batch = Batch {
+            folder,
+            records: Vec::with_capacity(count),
+            snapshots: Vec::new(),
+            upto: 0,
+        };
+        for (number, (entry, finished)) in self.open.drain(..count).enumerate() {
+            if let (RunEvent::Round(report), Some(finished)) = (&entry.event, finished)
+                && (Some(number) == best || Some(number) == newest)
+            {
+                let (current, metrics) = (finished.current, report.metrics.as_ref());
+                let about = about(run, &finished.model, &self.plan, &current, metrics);
+                batch.snapshots.push((current, about));
+            }
+            batch.upto = entry.number;
+            batch.records.extend(record(entry));
+        }
+        Some(batch)
+    }
+}
+
+fn record(entry: Entry) -> Option<Record> {
+    let what = match entry.event {
+        RunEvent::Started => return None, // recorded when the run was accepted
+        RunEvent::Round(report) => What::Round(report),
+        RunEvent::Notice(text) => What::Notice(text),
+        RunEvent::Ended(ending) => What::Ended(ending),
+    };
+    let number = entry.number;
+    Some(Record { number, what })
+}
+
+pub(super) fn snapshot(
+    current: Arc<Current>,
+    about: About,
+) -> Snapshot<impl Iterator<Item = io::Result<Bytes>>> {
+    Snapshot {
+        round: current.round,
+        layout: Arc::clone(&current.layout),
+        about,
+        pieces: (0..current.bytes.pieces()).map(move |number| current.bytes.piece(number)),
+    }
+}
