@@ -68,6 +68,15 @@ impl Program {
         )
     }
 
+    /// A coordinator at a port, for one that was there before.
+    pub fn coordinator_at(port: u16, arguments: &[&str]) -> Program {
+        Program::start(
+            Command::new(env!("CARGO_BIN_EXE_coordinator"))
+                .arg(port.to_string())
+                .args(arguments),
+        )
+    }
+
     pub fn pid(&self) -> String {
         self.child.id().to_string()
     }

@@ -1,0 +1,326 @@
+//! Nothing finished is lost: programs are killed at random instants, and the run ends with the same bits.
+
+mod effort;
+mod programs;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crossbeam_channel::never;
+use roundtable::seed::{Purpose, Seed, Stream};
+use roundtable::wire::stubs::coordinator::{
+    ModelRequest, Plan, ResumeRequest, RunState, RunStatus, StatusRequest, SubmitRequest,
+    WatchRequest,
+};
+
+use programs::{PATIENCE, Program, dial, train, write_list};
+
+const ROUNDS: i32 = 30;
+
+/// Nodes that take a while for each task, so that there is an instant to be killed at.
+const SLOW: &[&str] = &["1", "--load-delay", "15ms"];
+
+fn plan() -> Plan {
+    Plan {
+        rounds: Some(ROUNDS),
+        seed: Some(7),
+        ..Plan::default()
+    }
+}
+
+/// A coordinator's folder: its state and its list of nodes.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(nodes: &[Program]) -> Place {
+        let place = Place {
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        let addresses: Vec<_> = nodes.iter().map(|node| node.address).collect();
+        write_list(&place.nodes(), &addresses);
+        place
+    }
+
+    fn nodes(&self) -> PathBuf {
+        self.folder.path().join("nodes.txt")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Starts a coordinator here.
+    fn coordinator(&self, port: u16) -> Program {
+        let (nodes, state) = (self.nodes(), self.state());
+        let (nodes, state) = (text(&nodes), text(&state));
+        // Policy 1: slow nodes take every task.
+        let arguments = [
+            "1",
+            "--nodes",
+            nodes,
+            "--state",
+            state,
+            "--heartbeat",
+            "100ms",
+        ];
+        Program::coordinator_at(port, &arguments)
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a name")
+}
+
+/// Lets so many milliseconds pass.
+fn pass(millis: u64) {
+    let _ = never::<()>().recv_timeout(Duration::from_millis(millis));
+}
+
+fn stream(seed: u64) -> Stream {
+    Seed(seed).stream(Purpose::Simulation, 0, 0)
+}
+
+/// The digest of a run that nothing disturbs.
+fn undisturbed() -> Vec<u8> {
+    let nodes = [Program::node(&["0"])];
+    let place = Place::new(&nodes);
+    let coordinator = place.coordinator(0);
+    let report = train(&mut dial(&coordinator), plan()).expect("a report");
+    report.digest.expect("a digest").to_vec()
+}
+
+fn submit(coordinator: &Program, key: &str) -> String {
+    let request = SubmitRequest {
+        key: key.to_owned(),
+        plan: plan(),
+    };
+    let deadline = roundtable::clock::now() + PATIENCE;
+    let reply = dial(coordinator).call("submit", deadline, |to| to.submit(&request));
+    reply.expect("the run is accepted").run
+}
+
+fn status(coordinator: &Program, run: &str) -> RunStatus {
+    let request = StatusRequest {
+        run: run.to_owned(),
+    };
+    let deadline = roundtable::clock::now() + PATIENCE;
+    let reply = dial(coordinator).call("status", deadline, |to| to.status(&request));
+    reply.expect("a status")
+}
+
+/// Waits until a run is over.
+fn until_over(coordinator: &Program, run: &str) -> RunStatus {
+    let deadline = roundtable::clock::now() + PATIENCE;
+    loop {
+        let found = status(coordinator, run);
+        if found.state != RunState::RUNNING {
+            return found;
+        }
+        assert!(
+            roundtable::clock::now() < deadline,
+            "it does not end: {found:?}"
+        );
+        pass(20);
+    }
+}
+
+fn digest(status: &RunStatus) -> Vec<u8> {
+    let report = status.report.as_ref();
+    let report = report.unwrap_or_else(|| panic!("no report: {status:?}"));
+    report.digest.clone().expect("a digest").to_vec()
+}
+
+/// The client program, asked for the run; it has to survive what happens to the coordinator.
+fn client(coordinator: &Program) -> Child {
+    let port = coordinator.address.port().to_string();
+    Command::new(env!("CARGO_BIN_EXE_client"))
+        .args([
+            "127.0.0.1",
+            &port,
+            "--json",
+            "--timeout",
+            "60s",
+            "--seed",
+            "7",
+        ])
+        .args(["--rounds", &ROUNDS.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the client starts")
+}
+
+/// What the client told: its rounds in order, and the digest of the last one.
+fn told(client: Child) -> (Vec<u64>, String) {
+    let output = client.wait_with_output().expect("the client ends");
+    let lines = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{lines}");
+    let events: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let rounds = events.iter().filter(|event| event["event"] == "round");
+    let digest = rounds.clone().last().expect("a round")["digest"].clone();
+    let rounds = rounds.filter_map(|event| event["round"].as_u64()).collect();
+    (rounds, digest.as_str().expect("a digest").to_owned())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_coordinator_killed_at_random_instants_loses_no_round_and_no_bit() {
+    let calm = undisturbed();
+    let (kills, runs) = effort::pick((6, 1), (50, 20));
+    for number in 0..runs {
+        let mut stream = stream(number);
+        let nodes = [0, 1, 2].map(|_| Program::node(SLOW));
+        let place = Place::new(&nodes);
+        let mut coordinator = place.coordinator(0);
+        let port = coordinator.address.port();
+        let watching = client(&coordinator);
+        let mut killed = 0;
+        while killed < kills {
+            pass(stream.below(300));
+            coordinator.kill();
+            killed += 1;
+            coordinator = place.coordinator(port);
+        }
+        let (rounds, digest) = told(watching);
+        assert_eq!(
+            rounds,
+            (1..=ROUNDS as u64).collect::<Vec<u64>>(),
+            "each round once"
+        );
+        assert_eq!(digest, hex(&calm), "run {number}");
+    }
+    effort::figure(
+        "SIGKILL of the coordinator at random instants",
+        "the client tells each round once; the same digest as undisturbed",
+        format!("{kills} kills in a run of {ROUNDS} rounds, {runs} runs"),
+    );
+}
+
+#[test]
+fn a_coordinator_asked_to_stop_at_random_moments_ends_well_and_goes_on() {
+    let calm = undisturbed();
+    let stops = effort::pick(5, 100);
+    let mut stream = stream(99);
+    let nodes = [0, 1].map(|_| Program::node(SLOW));
+    let place = Place::new(&nodes);
+    let mut coordinator = place.coordinator(0);
+    let mut run = submit(&coordinator, "first");
+    let mut ended = 0;
+    for stop in 0..stops {
+        pass(stream.below(200));
+        coordinator.signal("TERM");
+        assert_eq!(coordinator.wait().code(), Some(0), "stop {stop}");
+        coordinator = place.coordinator(0);
+        let found = status(&coordinator, &run);
+        if found.state != RunState::RUNNING {
+            assert_eq!(digest(&found), calm);
+            ended += 1;
+            run = submit(&coordinator, &format!("{stop}"));
+        }
+    }
+    assert_eq!(digest(&until_over(&coordinator, &run)), calm);
+    effort::figure(
+        "SIGTERM of the coordinator at random moments",
+        "exit code 0; the run goes on in the next life; same digest",
+        format!("{stops} times, {} runs", ended + 1),
+    );
+}
+
+#[test]
+fn a_submit_that_is_repeated_after_a_restart_is_the_same_run() {
+    let nodes = [Program::node(&["0"])];
+    let place = Place::new(&nodes);
+    let mut coordinator = place.coordinator(0);
+    let run = submit(&coordinator, "a key");
+    let before = until_over(&coordinator, &run);
+    coordinator.kill();
+    let coordinator = place.coordinator(0);
+    assert_eq!(submit(&coordinator, "a key"), run);
+    let after = status(&coordinator, &run);
+    assert_eq!(
+        (after.state, digest(&after)),
+        (RunState::SUCCEEDED, digest(&before))
+    );
+    // The log is the same, entry for entry.
+    let request = WatchRequest {
+        run: run.clone(),
+        ..WatchRequest::default()
+    };
+    let deadline = roundtable::clock::now() + PATIENCE;
+    let mut asking = dial(&coordinator);
+    let reply = asking.call("watch", deadline, |to| to.watch(&request));
+    let events = reply.expect("events").events;
+    let numbers: Vec<i64> = events.iter().map(|event| event.sequence).collect();
+    assert_eq!(numbers, (1..=ROUNDS as i64 + 2).collect::<Vec<i64>>());
+    // And so is its model.
+    let request = ModelRequest {
+        run,
+        ..ModelRequest::default()
+    };
+    let reply = asking.call("model", deadline, |to| to.model(&request));
+    assert_eq!(reply.expect("a model").round, ROUNDS);
+}
+
+#[test]
+fn cancelled_runs_stay_cancelled_and_stopped_ones_can_be_resumed() {
+    let calm = undisturbed();
+    let mut nodes = [Program::node(SLOW)];
+    let place = Place::new(&nodes);
+    let mut coordinator = place.coordinator(0);
+    let (stopped, cancelled) = (
+        submit(&coordinator, "stopped"),
+        submit(&coordinator, "cancelled"),
+    );
+    let deadline = roundtable::clock::now() + PATIENCE;
+    while status(&coordinator, &stopped).round < Some(2) {
+        assert!(roundtable::clock::now() < deadline);
+        pass(10);
+    }
+    let request = roundtable::wire::stubs::coordinator::CancelRequest {
+        run: cancelled.clone(),
+    };
+    let reply = dial(&coordinator).call("cancel", deadline, |to| to.cancel(&request));
+    assert_eq!(reply.expect("a status").state, RunState::CANCELLED);
+    nodes[0].kill();
+    assert_eq!(until_over(&coordinator, &stopped).state, RunState::STOPPED);
+    coordinator.kill();
+
+    let port = nodes[0].address.port();
+    nodes[0] = Program::node_at(port, &["0"]);
+    let coordinator = place.coordinator(0);
+    assert_eq!(status(&coordinator, &cancelled).state, RunState::CANCELLED);
+    let found = status(&coordinator, &stopped);
+    assert_eq!(found.state, RunState::STOPPED);
+    assert!(found.round >= Some(2), "{found:?}");
+    let request = ResumeRequest {
+        run: stopped.clone(),
+    };
+    let reply = dial(&coordinator).call("resume", deadline, |to| to.resume(&request));
+    assert_eq!(reply.expect("a status").state, RunState::RUNNING);
+    assert_eq!(digest(&until_over(&coordinator, &stopped)), calm);
+}
+
+#[test]
+fn two_coordinators_do_not_use_one_state() {
+    let place = Place::new(&[]);
+    let _first = place.coordinator(0);
+    let second = Command::new(env!("CARGO_BIN_EXE_coordinator"))
+        .args(["0", "1", "--nodes", "none", "--state", text(&place.state())])
+        .output()
+        .expect("it runs");
+    let error = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(
+        error.contains("another coordinator uses") && error.contains("--state"),
+        "{error}"
+    );
+}
