@@ -98,12 +98,7 @@ fn decode(line: &[u8], last: u64) -> Result<Record, String> {
     let (sum, json) = line
         .split_at_checked(9)
         .ok_or("it is too short for a checksum")?;
-    let sum = std::str::from_utf8(sum)
-        .ok()
-        .and_then(|sum| sum.strip_suffix(' '))
-        .and_then(|sum| u32::from_str_radix(sum, 16).ok())
-        .ok_or("it does not begin with a checksum")?;
-    if crc32fast::hash(json) != sum {
+    if sum != format!("{:08x} ", crc32fast::hash(json)).as_bytes() {
         return Err("its checksum is another".to_owned());
     }
     let json = std::str::from_utf8(json).map_err(|error| error.to_string())?;
