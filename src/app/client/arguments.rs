@@ -44,6 +44,11 @@ pub struct Arguments {
     #[arg(long, short, global = true)]
     pub quiet: bool,
 
+    /// Without an address: keep the runs of the cluster in this process in this folder, where they can be resumed,
+    /// listed and compared by later calls
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state: Option<PathBuf>,
+
     /// Give up when the coordinator has been out of reach for this long
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_span, global = true)]
     pub timeout: Duration,
@@ -59,6 +64,8 @@ const EXAMPLES: &str = "Examples:
   client 127.0.0.1 5105                      the same run on a coordinator
   client 127.0.0.1 5105 submit --rounds 100  returns at once; follow it with `watch RUN`
   client 127.0.0.1 5105 nodes                who is there
+  client 127.0.0.1 5105 model RUN -o m.safetensors   the model; `verify RUN m.safetensors` compares
+  client --state runs                        keeps its run; `client --state runs resume RUN` goes on
 
 The last line of stdout is the accuracy alone. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 detached.";
 
@@ -83,13 +90,18 @@ pub enum Command {
     Runs,
     /// List the compute nodes
     Nodes,
-    /// Classify the rows of a CSV file with a run's model
+    /// Write a run's model to a file, for numpy, PyTorch or `predict`
+    Model(ModelOptions),
+    /// Classify the rows of a CSV file with a run's model, or one in a file
     Predict(PredictOptions),
+    /// Say whether two runs, or a run and a model file, are the same bit for bit
+    Verify(VerifyOptions),
 }
 
 /// Names of the commands, to tell them from addresses.
-const COMMANDS: [&str; 10] = [
-    "train", "submit", "watch", "status", "cancel", "resume", "runs", "nodes", "predict", "help",
+const COMMANDS: [&str; 12] = [
+    "train", "submit", "watch", "status", "cancel", "resume", "runs", "nodes", "model", "predict",
+    "verify", "help",
 ];
 
 /// A run by its id.
@@ -106,13 +118,49 @@ pub struct MaybeRun {
     pub run: Option<String>,
 }
 
+/// Which model to write, where and how.
+#[derive(Debug, Args)]
+pub struct ModelOptions {
+    /// Id of the run
+    pub run: String,
+    /// File to write: whole or not at all
+    #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
+    pub output: PathBuf,
+    /// As after this round [default: the newest]
+    #[arg(long, value_name = "N", conflicts_with = "best")]
+    pub round: Option<i32>,
+    /// As after the most accurate round that is kept
+    #[arg(long)]
+    pub best: bool,
+    /// A numpy archive (`numpy.load`) instead of safetensors
+    #[arg(long)]
+    pub npz: bool,
+    /// Matrices as outputs x inputs, as PyTorch's `Linear` keeps them
+    #[arg(long)]
+    pub pytorch: bool,
+}
+
+/// What to compare.
+#[derive(Debug, Args)]
+pub struct VerifyOptions {
+    /// Runs by their ids, or model files; one file alone is checked against its own digest
+    #[arg(value_name = "RUN_OR_FILE", num_args = 1..=2, required = true)]
+    pub names: Vec<String>,
+}
+
 /// What to classify, and with what.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "client <IP> <PORT> predict <RUN> <FILE>\n       client predict --model <MODEL> <FILE>"
+)]
 pub struct PredictOptions {
-    /// Id of the run whose model to use
-    pub run: String,
-    /// CSV file of features; one column more than the model takes is the true class
-    pub file: PathBuf,
+    /// Id of the run whose model to use, unless a model file is given; then a CSV file of features, in which one
+    /// column more than the model takes is the true class
+    #[arg(value_names = ["RUN", "FILE"], num_args = 1..=2, required = true)]
+    pub names: Vec<String>,
+    /// Model file to use instead of a run's
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<PathBuf>,
     /// Divide every feature by this, as the training data were
     #[arg(long, default_value_t = 1.0)]
     pub scale: f32,
@@ -225,6 +273,7 @@ impl From<&ClusterOptions> for embedded::Config {
             policy: options.policy.clone().unwrap_or(defaults.policy),
             load: options.load.unwrap_or(defaults.load),
             data_root: options.data_root.clone().unwrap_or(defaults.data_root),
+            state: None,
         }
     }
 }
@@ -303,9 +352,11 @@ pub fn normalise(given: impl IntoIterator<Item = OsString>) -> Result<Vec<OsStri
     }
     let rest: Vec<OsString> = given.collect();
     let names = |text: &OsString, names: &[&str]| names.contains(&&*text.to_string_lossy());
-    let first_word = rest
-        .iter()
-        .find(|argument| !argument.to_string_lossy().starts_with('-'));
+    let first_word = rest.iter().enumerate().find_map(|(at, argument)| {
+        let is_value = at > 0 && names(&rest[at - 1], &["--state", "--timeout"]);
+        let is_word = !is_value && !argument.to_string_lossy().starts_with('-');
+        is_word.then_some(argument)
+    });
     let asks_for_help = rest
         .first()
         .is_some_and(|first| names(first, &["-h", "--help", "-V", "--version"]));
@@ -361,6 +412,10 @@ mod tests {
         }
         let watch = parse("client ::1 5105 watch r1 --quiet").unwrap();
         assert!(watch.quiet && matches!(watch.command, Command::Watch(run) if run.run == "r1"));
+        let kept = parse("client --state runs --rounds 3").unwrap();
+        assert!(kept.state.is_some() && matches!(kept.command, Command::Train(_)));
+        let listed = parse("client --state runs runs").unwrap();
+        assert!(matches!(listed.command, Command::Runs));
         let nodes = parse("client 127.0.0.1 5105 --json nodes").unwrap();
         assert!(nodes.json && matches!(nodes.command, Command::Nodes));
     }
