@@ -1,0 +1,19 @@
+//! What real processes live through: others that die, freeze, crowd them or lie, and too little of everything.
+//!
+//! A little of each with every change; with `ROUNDTABLE_NIGHTLY=1`, as much as `docs/reliability.md` promises.
+
+#![cfg(target_os = "linux")] // looks into /proc, and every node has a loopback address of its own
+
+#[path = "../samples/dice.rs"]
+#[allow(dead_code)] // other tests use other parts
+mod dice;
+#[path = "../effort/mod.rs"]
+mod effort;
+#[path = "../programs/mod.rs"]
+mod programs;
+
+mod clients;
+mod cluster;
+mod deaths;
+mod freezing;
+mod process;
