@@ -44,7 +44,7 @@ pub struct Arguments {
     #[arg(long, short, global = true)]
     pub quiet: bool,
 
-    /// Give up when the coordinator has been out of reach for this long
+    /// Give up when the coordinator has been out of reach, or busy, for this long
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_span, global = true)]
     pub timeout: Duration,
 
