@@ -17,3 +17,4 @@ mod cluster;
 mod deaths;
 mod freezing;
 mod process;
+mod submissions;
