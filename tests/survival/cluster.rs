@@ -84,7 +84,8 @@ fn start(port: u16, arguments: &[String]) -> Program {
 /// A coordinator with the list of its nodes.
 pub struct Cluster {
     pub coordinator: Program,
-    folder: TempDir,
+    /// Holds the list, which the coordinator looks at again and again.
+    _folder: TempDir,
 }
 
 impl Cluster {
@@ -95,7 +96,7 @@ impl Cluster {
         let arguments = [arguments, &["--nodes", &list]].concat();
         Cluster {
             coordinator: Program::coordinator(&arguments),
-            folder,
+            _folder: folder,
         }
     }
 
@@ -111,13 +112,8 @@ impl Cluster {
             .args(["--nodes", &list]);
         Cluster {
             coordinator: Program::start(&mut command),
-            folder,
+            _folder: folder,
         }
-    }
-
-    /// A directory of its own, gone with it.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     pub fn dial(&self) -> Dialled<Coordinator> {
@@ -147,15 +143,22 @@ pub fn light(rounds: i32) -> Plan {
     }
 }
 
-/// Asks for a run, and gives its id.
+/// Asks for a run that is taken in, and gives its id.
 pub fn submit(client: &mut Dialled<Coordinator>, plan: Plan) -> String {
+    try_submit(client, plan).expect("it is taken in")
+}
+
+/// Asks for a run.
+pub fn try_submit(client: &mut Dialled<Coordinator>, plan: Plan) -> Result<String, String> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let key = format!("survival {number} {}", clock::unix_micros());
     let request = SubmitRequest { key, plan };
     let deadline = clock::now() + patience();
     let reply = client.call("submit", deadline, |to| to.submit(&request));
-    reply.expect("it is taken in").run
+    reply
+        .map(|reply| reply.run)
+        .map_err(|failed| failed.to_string())
 }
 
 /// What became of a run.

@@ -10,8 +10,8 @@ use roundtable::wire::stubs::coordinator::RunState;
 use crate::cluster::{
     Cluster, Member, follow, is_down, is_up, light, median_and_most, quiet, status, submit, until,
 };
-use crate::dice::Dice;
 use crate::effort::{figure, pick};
+use crate::samples::dice::Dice;
 
 /// A node that takes every task and then sleeps, so that a run lasts.
 const SLOW: [&str; 5] = ["1", "--load-delay", "100ms", "--slots", "2"];
