@@ -1,15 +1,15 @@
 //! Ten thousand submissions at once: as many runs as there may be, a quick "busy" for the others, and clients that wait.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use roundtable::clock;
 use roundtable::wire::rpc::CallError;
 use roundtable::wire::stubs::coordinator::{CancelRequest, SubmitRequest};
 use roundtable::wire::stubs::types::{Fault, FaultCode};
 
-use crate::cluster::{Cluster, Member, light, patience, submit, until, wait_until};
+use crate::cluster::{Cluster, Member, light, patience, submit, until};
 use crate::effort::{figure, pick};
 use crate::process::Holds;
 
@@ -122,8 +122,15 @@ fn a_client_told_to_come_back_does() {
     assert!(said.contains("64 runs are under way"), "{said}");
 
     let start = clock::now();
-    let patient = client("60s").spawn().expect("it starts");
-    wait_until(start + Duration::from_secs(1));
+    let mut patient = client("60s")
+        .env("RUST_LOG", "debug")
+        .spawn()
+        .expect("it starts");
+    let stderr = BufReader::new(patient.stderr.take().expect("its log"));
+    let told = stderr
+        .lines()
+        .any(|line| line.is_ok_and(|line| line.contains("trying again in 5s")));
+    assert!(told, "it was not told to come back");
     let request = CancelRequest {
         run: runs[0].clone(),
     };
@@ -131,8 +138,7 @@ fn a_client_told_to_come_back_does() {
     let cancelled = live.call("cancel", deadline, |to| to.cancel(&request));
     cancelled.expect("it is called off");
     let ended = patient.wait_with_output().expect("it ends");
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success(), "{said}");
+    assert!(ended.status.success(), "{ended:?}");
     figure(
         "a client is told \"busy, come back in 5 s\"",
         "it waits that long and is taken in, or gives up when its patience is over",
