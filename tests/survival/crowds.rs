@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use roundtable::app::dial::{Coordinator, Dialled};
@@ -11,7 +12,7 @@ use roundtable::wire::stubs::coordinator::HelloRequest;
 use socket2::{Domain, Socket, Type};
 
 use crate::cluster::{Cluster, follow, is_up, light, quiet, submit, until};
-use crate::effort::{figure, is_nightly, skip};
+use crate::effort::{figure, is_nightly, pick, skip};
 use crate::process::Holds;
 use crate::programs::{PATIENCE, Program};
 use crate::samples;
@@ -202,15 +203,19 @@ fn a_client_that_never_reads_costs_little_and_blocks_nobody() {
     ping(&mut live);
     let before = Holds::of(&pid);
     let calls = hello().repeat(1_000);
-    let mut deaf: Vec<TcpStream> = Vec::new();
-    for _ in 0..32 {
+    let pause = pick(Duration::from_millis(100), Duration::from_secs(2));
+    let ask_on = || {
         let mut peer = silent(cluster.coordinator.address);
-        let pause = Some(Duration::from_millis(50));
-        peer.set_write_timeout(pause).expect("a timeout");
+        peer.set_write_timeout(Some(pause)).expect("a timeout");
         // Until the coordinator takes no more, because it cannot get rid of its answers.
         while peer.write_all(&calls).is_ok() {}
-        deaf.push(peer);
-    }
+        peer
+    };
+    let deaf: Vec<TcpStream> = thread::scope(|scope| {
+        let all: Vec<_> = (0..32).map(|_| scope.spawn(ask_on)).collect();
+        let peers = all.into_iter().map(|peer| peer.join().expect("no panic"));
+        peers.collect()
+    });
     let took = ping(&mut cluster.dial());
     let holds = Holds::of(&pid);
     let grew = holds.megabytes() - before.megabytes();

@@ -24,7 +24,7 @@ fn with_few_descriptors_a_crowd_keeps_neither_clients_nor_nodes_out() {
 
     let start = clock::now();
     let address = cluster.coordinator.address;
-    let many = pick(200, 2_000);
+    let many = pick(500, 2_000);
     let mut silent: Vec<TcpStream> = (0..many)
         .map(|_| TcpStream::connect(address).expect("a connection"))
         .collect();

@@ -66,7 +66,15 @@ fn hours_of_faults_leave_nothing_behind() {
         samples.push((minutes, Holds::of(&pid).megabytes()));
     }
     all_up(&mut client, &nodes);
-    let after = settled_to(&pid, base);
+    // Lanes are kept: a node whose attempts were given up on may have got one more, with its connection.
+    let after = settled_to(
+        &pid,
+        Holds {
+            threads: base.threads + nodes.len(),
+            files: base.files + nodes.len(),
+            ..base
+        },
+    );
     let slope = slope(&samples);
     let percent = 100.0 * slope / base.megabytes();
     if is_nightly() {
@@ -74,7 +82,7 @@ fn hours_of_faults_leave_nothing_behind() {
     }
     figure(
         &format!("{runs} runs in {lasting:.0?} with {faults} nodes killed, stopped or slowed"),
-        "threads and descriptors back to the base, memory grows less than 1 % a minute, same bits",
+        "threads and descriptors back to the base, but for one kept lane a node; memory grows less than 1 % a minute, same bits",
         format!(
             "threads {} to {}, descriptors {} to {}, memory {:.1} to {:.1} MB, {percent:+.2} % a minute",
             base.threads,
