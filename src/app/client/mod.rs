@@ -4,6 +4,7 @@ mod arguments;
 mod failure;
 mod follow;
 mod model;
+mod options;
 mod predict;
 mod request;
 mod session;
@@ -28,9 +29,10 @@ use crate::wire::stubs::coordinator::{
     CancelRequest, NodesRequest, ResumeRequest, RunState, RunStatus, RunsRequest, StatusRequest,
     SubmitRequest,
 };
-use arguments::{Arguments, ClusterOptions, Command, RunOptions, normalise};
+use arguments::{Arguments, Command, normalise};
 use failure::Failure;
 use follow::{follow, verdict};
+use options::{ClusterOptions, RunOptions};
 use session::Session;
 use view::{View, print, print_json, written};
 
