@@ -3,134 +3,18 @@
 mod effort;
 mod programs;
 
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use crossbeam_channel::never;
 use roundtable::seed::{Purpose, Seed, Stream};
-use roundtable::wire::stubs::coordinator::{
-    ModelRequest, Plan, ResumeRequest, RunState, RunStatus, StatusRequest, SubmitRequest,
-    WatchRequest,
+use roundtable::wire::stubs::coordinator::{ModelRequest, ResumeRequest, RunState, WatchRequest};
+
+use programs::kept::{
+    Place, ROUNDS, SLOW, digest, pass, status, submit, text, undisturbed, until_over,
 };
-
-use programs::{PATIENCE, Program, dial, train, write_list};
-
-const ROUNDS: i32 = 30;
-
-/// Nodes that take a while for each task, so that there is an instant to be killed at.
-const SLOW: &[&str] = &["1", "--load-delay", "15ms"];
-
-fn plan() -> Plan {
-    Plan {
-        rounds: Some(ROUNDS),
-        seed: Some(7),
-        ..Plan::default()
-    }
-}
-
-/// A coordinator's folder: its state and its list of nodes.
-struct Place {
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    fn new(nodes: &[Program]) -> Place {
-        let place = Place {
-            folder: tempfile::tempdir().expect("a folder"),
-        };
-        let addresses: Vec<_> = nodes.iter().map(|node| node.address).collect();
-        write_list(&place.nodes(), &addresses);
-        place
-    }
-
-    fn nodes(&self) -> PathBuf {
-        self.folder.path().join("nodes.txt")
-    }
-
-    fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
-    }
-
-    /// Starts a coordinator here.
-    fn coordinator(&self, port: u16) -> Program {
-        let (nodes, state) = (self.nodes(), self.state());
-        let (nodes, state) = (text(&nodes), text(&state));
-        // Policy 1: slow nodes take every task.
-        let arguments = [
-            "1",
-            "--nodes",
-            nodes,
-            "--state",
-            state,
-            "--heartbeat",
-            "100ms",
-        ];
-        Program::coordinator_at(port, &arguments)
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a name")
-}
-
-/// Lets so many milliseconds pass.
-fn pass(millis: u64) {
-    let _ = never::<()>().recv_timeout(Duration::from_millis(millis));
-}
+use programs::{PATIENCE, Program, dial};
 
 fn stream(seed: u64) -> Stream {
     Seed(seed).stream(Purpose::Simulation, 0, 0)
-}
-
-/// The digest of a run that nothing disturbs.
-fn undisturbed() -> Vec<u8> {
-    let nodes = [Program::node(&["0"])];
-    let place = Place::new(&nodes);
-    let coordinator = place.coordinator(0);
-    let report = train(&mut dial(&coordinator), plan()).expect("a report");
-    report.digest.expect("a digest").to_vec()
-}
-
-fn submit(coordinator: &Program, key: &str) -> String {
-    let request = SubmitRequest {
-        key: key.to_owned(),
-        plan: plan(),
-    };
-    let deadline = roundtable::clock::now() + PATIENCE;
-    let reply = dial(coordinator).call("submit", deadline, |to| to.submit(&request));
-    reply.expect("the run is accepted").run
-}
-
-fn status(coordinator: &Program, run: &str) -> RunStatus {
-    let request = StatusRequest {
-        run: run.to_owned(),
-    };
-    let deadline = roundtable::clock::now() + PATIENCE;
-    let reply = dial(coordinator).call("status", deadline, |to| to.status(&request));
-    reply.expect("a status")
-}
-
-/// Waits until a run is over.
-fn until_over(coordinator: &Program, run: &str) -> RunStatus {
-    let deadline = roundtable::clock::now() + PATIENCE;
-    loop {
-        let found = status(coordinator, run);
-        if found.state != RunState::RUNNING {
-            return found;
-        }
-        assert!(
-            roundtable::clock::now() < deadline,
-            "it does not end: {found:?}"
-        );
-        pass(20);
-    }
-}
-
-fn digest(status: &RunStatus) -> Vec<u8> {
-    let report = status.report.as_ref();
-    let report = report.unwrap_or_else(|| panic!("no report: {status:?}"));
-    report.digest.clone().expect("a digest").to_vec()
 }
 
 /// The client program, asked for the run; it has to survive what happens to the coordinator.

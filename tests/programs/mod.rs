@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
+pub mod kept;
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,6 +29,11 @@ pub struct Program {
 impl Program {
     /// Starts a command and waits for its line `listening on ADDRESS`.
     pub fn start(command: &mut Command) -> Program {
+        Program::try_start(command).unwrap_or_else(|line| panic!("no address in {line:?}"))
+    }
+
+    /// The same for a program that may end before it says so; then what it said instead.
+    pub fn try_start(command: &mut Command) -> Result<Program, String> {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -34,15 +41,24 @@ impl Program {
             .expect("the program starts");
         let stdout = child.stdout.take().expect("its output");
         let mut line = String::new();
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("its first line");
+        let _ = BufReader::new(stdout).read_line(&mut line);
         let address = line.trim().strip_prefix("listening on ").map(str::parse);
-        let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
-        Program {
-            child,
-            address: address.expect("an address"),
+        match address {
+            Some(address) => Ok(Program {
+                child,
+                address: address.expect("an address"),
+            }),
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(line)
+            }
         }
+    }
+
+    /// Whether it is still there.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its status").is_none()
     }
 
     /// A compute node with these arguments after its port.

@@ -313,7 +313,12 @@ pub fn coordinator_calls() -> Vec<Vec<u8>> {
         call(&|client| drop(client.send_resume(&central::ResumeRequest { run: run() }))),
         call(&|client| drop(client.send_runs(&central::RunsRequest { limit: Some(5) }))),
         call(&|client| drop(client.send_nodes(&central::NodesRequest {}))),
-        call(&|client| drop(client.send_model(&central::ModelRequest { run: run() }))),
+        call(&|client| {
+            drop(client.send_model(&central::ModelRequest {
+                run: run(),
+                ..Default::default()
+            }))
+        }),
         call(&|client| drop(client.send_get_chunk(&get))),
         call(&|client| drop(client.send_join(&join))),
         call(&|client| drop(client.send_leave(&leave))),
