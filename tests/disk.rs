@@ -14,7 +14,7 @@ use roundtable::seed::{Purpose, Seed};
 use roundtable::wire::stubs::coordinator::{RunState, RunStatus, StatusRequest, SubmitRequest};
 
 use programs::kept::{Place, digest, pass, plan, status, submit, text, undisturbed, until_over};
-use programs::{PATIENCE, Program, dial};
+use programs::{PATIENCE, Program};
 
 /// Nodes on which a run takes a second or so.
 const NODE: &[&str] = &["1", "--load-delay", "3ms", "--slots", "4"];
