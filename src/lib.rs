@@ -9,4 +9,5 @@ pub mod ml;
 pub mod net;
 pub mod seed;
 pub mod spec;
+mod sync;
 pub mod wire;

@@ -1,11 +1,12 @@
 //! What runs have told, for whoever watches: one log a run, and a bell that rings on every entry.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::fed::{RunEvent, RunId};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
 /// Entries kept of a run; a watcher further behind misses the oldest.
 const KEPT: usize = 20_000;
@@ -34,7 +35,7 @@ pub struct Board {
 
 impl Board {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, Log>> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.logs)
     }
 
     /// Appends to a run's log.
@@ -93,5 +94,80 @@ impl Board {
                 .unwrap_or_else(PoisonError::into_inner);
             logs = guard;
         }
+    }
+}
+
+#[cfg(all(test, feature = "shuttle"))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sync::atomic::{AtomicBool, Ordering};
+    use crate::sync::{explore, thread};
+
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    fn run() -> RunId {
+        RunId("watched".to_owned())
+    }
+
+    fn notice(number: usize) -> RunEvent {
+        RunEvent::Notice(number.to_string())
+    }
+
+    #[test]
+    fn shuttle_watchers_wake_on_every_entry() {
+        explore(
+            "the board",
+            "every watcher sees every entry, in order, without a gap",
+            || {
+                let board = Arc::<Board>::default();
+                let watchers = [1, 2].map(|most| {
+                    let board = board.clone();
+                    thread::spawn(move || {
+                        let mut seen = 0;
+                        while seen < 4 {
+                            let entries = board.read(&run(), seen, most, LONG, || false);
+                            assert!((1..=most).contains(&entries.len()));
+                            for entry in entries {
+                                seen += 1;
+                                assert_eq!(entry.sequence, seen);
+                            }
+                        }
+                    })
+                });
+                let posters = [0, 1].map(|_| {
+                    let board = board.clone();
+                    thread::spawn(move || {
+                        (0..2).for_each(|number| board.post(&run(), notice(number)))
+                    })
+                });
+                posters.map(|poster| poster.join().unwrap());
+                watchers.map(|watcher| watcher.join().unwrap());
+            },
+        );
+    }
+
+    #[test]
+    fn shuttle_the_bell_sends_watchers_home() {
+        explore(
+            "the bell of the board",
+            "whoever watches goes home when the bell rings at the end",
+            || {
+                let board = Arc::<Board>::default();
+                let closing = Arc::new(AtomicBool::new(false));
+                let watchers = [(); 2].map(|()| {
+                    let (board, closing) = (board.clone(), closing.clone());
+                    thread::spawn(move || {
+                        board.read(&run(), 0, 1, LONG, || closing.load(Ordering::SeqCst))
+                    })
+                });
+                closing.store(true, Ordering::SeqCst);
+                board.ring();
+                for watcher in watchers {
+                    assert!(watcher.join().unwrap().is_empty());
+                }
+            },
+        );
     }
 }
