@@ -62,6 +62,8 @@ impl Board {
 
     /// Wakes every waiting watcher, so that it looks around.
     pub fn ring(&self) {
+        // Not between a watcher's look and its wait, when the bell would ring for nobody.
+        drop(self.lock());
         self.bell.notify_all();
     }
 
