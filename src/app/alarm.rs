@@ -145,7 +145,9 @@ mod tests {
                     let turns = turns.clone();
                     thread::spawn(move || turns.bring(Fact::Told))
                 });
-                bringers.map(|bringer| bringer.join().unwrap());
+                for bringer in bringers {
+                    bringer.join().unwrap();
+                }
                 // Ends only when a tick has come after the last fact.
                 ticker.join().unwrap();
                 assert_eq!(turns.end().unwrap().facts, 0);

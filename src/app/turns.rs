@@ -5,7 +5,7 @@
 //! work already: waking a thread takes longer than most of the work.
 
 use std::collections::VecDeque;
-use std::sync::{PoisonError, TryLockError};
+use std::sync::TryLockError;
 
 use crate::sync::{Mutex, lock};
 

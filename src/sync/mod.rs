@@ -13,12 +13,12 @@ pub(crate) use self::explore::explore;
 
 #[cfg(all(test, feature = "shuttle"))]
 pub(crate) use shuttle::{
-    sync::{Condvar, Mutex, MutexGuard, atomic},
+    sync::{Condvar, Mutex, MutexGuard, atomic, mpsc},
     thread,
 };
 #[cfg(not(all(test, feature = "shuttle")))]
 pub(crate) use std::{
-    sync::{Condvar, Mutex, MutexGuard, atomic},
+    sync::{Condvar, Mutex, MutexGuard, atomic, mpsc},
     thread,
 };
 

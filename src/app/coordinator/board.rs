@@ -144,8 +144,9 @@ mod tests {
                         (0..2).for_each(|number| board.post(&run(), notice(number)))
                     })
                 });
-                posters.map(|poster| poster.join().unwrap());
-                watchers.map(|watcher| watcher.join().unwrap());
+                for thread in posters.into_iter().chain(watchers) {
+                    thread.join().unwrap();
+                }
             },
         );
     }

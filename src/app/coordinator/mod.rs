@@ -8,6 +8,7 @@ mod desk;
 mod driver;
 mod faults;
 mod hosts;
+mod lane;
 mod link;
 mod materials;
 mod model_file;
