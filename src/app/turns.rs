@@ -102,8 +102,8 @@ mod tests {
         }
     }
 
-    const BRINGERS: u8 = 3;
-    const EACH: u8 = 3;
+    const BRINGERS: u8 = 2;
+    const EACH: u8 = 2;
 
     fn bring_all(turns: &Arc<Turns<(u8, u8), Scribe>>) {
         let bring = |who| {

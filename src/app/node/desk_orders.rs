@@ -18,11 +18,12 @@ fn shuttle_slots_are_given_on() {
         || {
             let desk = Desk::new(1);
             let taken = AtomicUsize::new(0);
-            let (desk, taken) = (&desk, &taken);
+            // Over when all are through: the end of an attempt rings the bell too.
+            let attempts = [1, 2, 3].map(|id| desk.begin(id, None));
             thread::scope(|scope| {
-                for id in 0..3 {
+                for attempt in &attempts {
+                    let taken = &taken;
                     scope.spawn(move || {
-                        let attempt = desk.begin(id, None);
                         let slot = attempt.slot().ok().unwrap();
                         assert_eq!(taken.fetch_add(1, Ordering::SeqCst), 0);
                         thread::yield_now();
@@ -31,7 +32,6 @@ fn shuttle_slots_are_given_on() {
                     });
                 }
             });
-            assert_eq!(desk.in_hand(), 0);
         },
     );
 }
@@ -93,11 +93,11 @@ fn shuttle_a_training_is_done_once() {
         || {
             let desk = Desk::new(3);
             let done = AtomicUsize::new(0);
-            let (desk, done) = (&desk, &done);
+            let attempts = [1, 2, 3].map(|id| desk.begin(id, None));
             thread::scope(|scope| {
-                for id in 0..3 {
+                for attempt in &attempts {
+                    let done = &done;
                     scope.spawn(move || {
-                        let attempt = desk.begin(id, None);
                         match attempt.ask([1; 32]).ok().unwrap() {
                             Asked::Known(answer) => assert_eq!(answer.0.rows, 5),
                             // The first who is at it fails.
