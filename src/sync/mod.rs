@@ -17,10 +17,7 @@ pub(crate) use shuttle::{
     thread,
 };
 #[cfg(not(all(test, feature = "shuttle")))]
-pub(crate) use std::{
-    sync::{Condvar, Mutex, MutexGuard, atomic, mpsc},
-    thread,
-};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic, mpsc};
 
 use std::sync::PoisonError;
 
