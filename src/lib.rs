@@ -10,4 +10,5 @@ pub mod net;
 pub mod seed;
 pub mod spec;
 pub mod store;
+mod sync;
 pub mod wire;

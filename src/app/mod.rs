@@ -1,5 +1,6 @@
 //! The three programs: everything that does something. What to do is decided in `fed` and `cluster`.
 
+mod alarm;
 pub mod client;
 pub mod clock;
 pub mod coordinator;
@@ -12,5 +13,6 @@ pub mod program;
 pub mod signals;
 mod start_error;
 pub mod transfer;
+mod turns;
 
 pub use start_error::StartError;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::limits::Limits;
 use super::service::Peer;
 use super::slot::{Counts, Phase, Slot};
 use crate::clock;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
 /// A connection that was closed to make room is gone sooner than this.
 const PARTING: Duration = Duration::from_millis(100);
@@ -174,7 +175,7 @@ impl Registry {
                 break;
             }
             let woken = self.changed.wait_timeout(state, left);
-            state = woken.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         let cut = state
             .open
@@ -205,9 +206,7 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 }
 
@@ -306,4 +305,96 @@ fn is_waiting(phase: Phase) -> bool {
 /// An IPv4 peer of a socket that serves both families counts as the same address.
 fn canonical(address: SocketAddr) -> IpAddr {
     address.ip().to_canonical()
+}
+
+#[cfg(all(test, feature = "shuttle"))]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::OnceLock;
+
+    use super::*;
+    use crate::sync::{explore, thread};
+
+    /// Connections here carry nothing, so one will do for all of them.
+    fn stream() -> TcpStream {
+        static STREAM: OnceLock<TcpStream> = OnceLock::new();
+        let connect = || {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            TcpStream::connect(listener.local_addr().unwrap()).unwrap()
+        };
+        STREAM.get_or_init(connect).try_clone().unwrap()
+    }
+
+    /// What a connection's thread does: serves this many calls, unless it is told to end.
+    fn converse(registry: &Registry, slot: Arc<Slot>, calls: usize) {
+        for _ in 0..calls {
+            registry.note_idle(&slot);
+            if registry.is_stopping() {
+                break;
+            }
+            let phases = [Phase::Receiving, Phase::Working, Phase::Idle];
+            if phases.iter().any(|phase| slot.enter(*phase).is_err()) {
+                break;
+            }
+            registry.note_served(&slot);
+        }
+        registry.release(slot);
+    }
+
+    #[test]
+    fn shuttle_a_server_that_stops_loses_nobody() {
+        explore(
+            "the end of a server",
+            "nobody is admitted after it, everybody is waited for, and who ends wakes it",
+            || {
+                let registry = Arc::new(Registry::new(Limits::default()));
+                let accepting = registry.clone();
+                let acceptor = thread::spawn(move || {
+                    let mut peers = Vec::new();
+                    for port in 1..3 {
+                        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                        match accepting.admit(stream(), address) {
+                            Ok(slot) => {
+                                let registry = accepting.clone();
+                                peers.push(thread::spawn(move || converse(&registry, slot, 2)));
+                            }
+                            Err(refusal) => assert_eq!(refusal, Refusal::Stopping),
+                        }
+                    }
+                    // As after an accept that failed: until a connection ends, or the server.
+                    accepting.wait_for_change(Duration::MAX);
+                    peers
+                });
+                registry.begin_stop();
+                let peers = acceptor.join().unwrap();
+                let (finished, cut) = registry.drain(clock::now() + Duration::from_secs(3_600));
+                assert!(finished <= peers.len());
+                assert_eq!(cut, 0);
+                for peer in peers {
+                    peer.join().unwrap();
+                }
+                let counts = registry.counts();
+                assert_eq!((counts.open, counts.idle), (0, 0));
+                assert_eq!(lock(&registry.state).newcomers, 0);
+            },
+        );
+    }
+
+    #[test]
+    fn shuttle_whoever_waits_for_room_is_woken() {
+        explore(
+            "an accept that waits for room",
+            "it goes on when a connection ends, or the server",
+            || {
+                let registry = Arc::new(Registry::new(Limits::default()));
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+                let slot = registry.admit(stream(), address).unwrap();
+                let waiting = registry.clone();
+                let waiter = thread::spawn(move || waiting.wait_for_change(Duration::MAX));
+                registry.release(slot);
+                registry.begin_stop();
+                waiter.join().unwrap();
+            },
+        );
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use super::service::Peer;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// What a connection's thread is doing. Whoever wants to close a connection for lack of room may
 /// do so while it is waiting, and must not while it works.

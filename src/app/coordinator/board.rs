@@ -1,11 +1,12 @@
 //! What runs have told, for whoever watches: one log a run, and a bell that rings on every entry.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::fed::{Entry, RunId};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
 /// Entries kept of a run; a watcher further behind misses the oldest.
 const KEPT: usize = 20_000;
@@ -19,7 +20,7 @@ pub struct Board {
 
 impl Board {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, VecDeque<Entry>>> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.logs)
     }
 
     /// Appends to a run's log.
@@ -46,6 +47,8 @@ impl Board {
 
     /// Wakes every waiting watcher, so that it looks around.
     pub fn ring(&self) {
+        // Not between a watcher's look and its wait, when the bell would ring for nobody.
+        drop(self.lock());
         self.bell.notify_all();
     }
 
@@ -78,5 +81,84 @@ impl Board {
                 .unwrap_or_else(PoisonError::into_inner);
             logs = guard;
         }
+    }
+}
+
+#[cfg(all(test, feature = "shuttle"))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sync::atomic::{AtomicBool, Ordering};
+    use crate::sync::{explore, thread};
+
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    fn run() -> RunId {
+        RunId("watched".to_owned())
+    }
+
+    fn notice(number: usize) -> Entry {
+        Entry {
+            number: number as u64,
+            event: crate::fed::RunEvent::Notice(number.to_string()),
+        }
+    }
+
+    #[test]
+    fn shuttle_watchers_wake_on_every_entry() {
+        explore(
+            "the board",
+            "every watcher sees every entry, in order, without a gap",
+            || {
+                let board = Arc::<Board>::default();
+                let watchers = [1, 2].map(|most| {
+                    let board = board.clone();
+                    thread::spawn(move || {
+                        let mut seen = 0;
+                        while seen < 4 {
+                            let entries = board.read(&run(), seen, most, LONG, || false);
+                            assert!((1..=most).contains(&entries.len()));
+                            for entry in entries {
+                                seen += 1;
+                                assert_eq!(entry.number, seen);
+                            }
+                        }
+                    })
+                });
+                let poster = {
+                    let board = board.clone();
+                    thread::spawn(move || {
+                        (1..=4).for_each(|number| board.post(&run(), notice(number)))
+                    })
+                };
+                for thread in watchers.into_iter().chain([poster]) {
+                    thread.join().unwrap();
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn shuttle_the_bell_sends_watchers_home() {
+        explore(
+            "the bell of the board",
+            "whoever watches goes home when the bell rings at the end",
+            || {
+                let board = Arc::<Board>::default();
+                let closing = Arc::new(AtomicBool::new(false));
+                let watchers = [(); 2].map(|()| {
+                    let (board, closing) = (board.clone(), closing.clone());
+                    thread::spawn(move || {
+                        board.read(&run(), 0, 1, LONG, || closing.load(Ordering::SeqCst))
+                    })
+                });
+                closing.store(true, Ordering::SeqCst);
+                board.ring();
+                for watcher in watchers {
+                    assert!(watcher.join().unwrap().is_empty());
+                }
+            },
+        );
     }
 }

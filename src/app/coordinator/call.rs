@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::link::{Abilities, LaneState};
+use super::lane::InHand;
+use super::link::Abilities;
 use super::shell::Shell;
 use super::training;
 use crate::app::dial::{self, CallFailed, Dialled, Node};
@@ -15,7 +16,7 @@ use crate::app::transfer;
 use crate::clock;
 use crate::cluster::{AttemptId, Failure, FailureKind};
 use crate::fed::{Answer, Event};
-use crate::net::{Address, NetErrorKind};
+use crate::net::{Address, Control, NetErrorKind};
 use crate::wire::convert::{Initial, Invalid, RAW, UpdateBounds, foreign};
 use crate::wire::stubs::compute_node::{
     EvaluateRequest, InitialiseReply, InitialiseRequest, TrainRequest,
@@ -128,14 +129,14 @@ impl Connected {
         &mut self,
         job: &Job,
         reporter: &Reporter,
-        state: &Mutex<LaneState>,
+        in_hand: &InHand<Control>,
     ) -> Event {
         let deadline = clock::now() + job.limit;
         let kept = self.open.is_some();
-        let mut outcome = self.try_once(job, reporter, state, deadline);
+        let mut outcome = self.try_once(job, reporter, in_hand, deadline);
         if kept && matches!(&outcome, Err(Trouble::Call(failed)) if is_stale(failed)) {
             // The node was restarted since the last call. Training is idempotent, so ask once more.
-            outcome = self.try_once(job, reporter, state, deadline);
+            outcome = self.try_once(job, reporter, in_hand, deadline);
         }
         match outcome {
             Ok(answer) => Event::Answered(job.attempt, answer),
@@ -154,16 +155,14 @@ impl Connected {
         &mut self,
         job: &Job,
         reporter: &Reporter,
-        state: &Mutex<LaneState>,
+        in_hand: &InHand<Control>,
         deadline: Instant,
     ) -> Result<Answer, Trouble> {
         let mut node = match self.open.take() {
             Some(node) => node,
             None => dial::node(&self.address, CONNECT).map_err(CallFailed::Net)?,
         };
-        let mut lane = state.lock().unwrap_or_else(PoisonError::into_inner);
-        lane.control = Some(node.control.clone());
-        drop(lane);
+        in_hand.goes_by(node.control.clone());
         let result = ask(&mut node, job, &self.abilities, reporter, deadline);
         if node.is_usable() {
             self.open = Some(node);

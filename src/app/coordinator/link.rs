@@ -3,29 +3,24 @@
 //! Heartbeats have their own connection and thread, so they never queue behind training. A lane is a
 //! thread with a connection that carries one attempt at a time; lanes are started when needed and kept.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crossbeam_channel::{Sender, unbounded};
 
 use super::call::{Connected, Job, Reporter};
 use super::hosts::Hosts;
+use super::lane::{InHand, carry_all};
 use super::pulse::{self, Question};
 use crate::cluster::AttemptId;
 use crate::net::{Address, Control};
+use crate::sync::mpsc;
 use crate::wire::convert::FOLDS;
 use crate::wire::stubs::compute_node::HelloReply;
 
 /// Stacks of the threads here are small: there may be thousands.
 const STACK: usize = 256 << 10;
-
-/// What a lane is doing, for [`Link::abandon`].
-#[derive(Debug, Default)]
-pub(super) struct LaneState {
-    pub(super) attempt: Option<AttemptId>,
-    pub(super) control: Option<Control>,
-}
 
 /// What a node can do beyond the necessary, as far as requests depend on it.
 #[derive(Debug, Default)]
@@ -48,20 +43,8 @@ impl Abilities {
 }
 
 struct Lane {
-    jobs: Sender<Job>,
-    state: Arc<Mutex<LaneState>>,
-}
-
-impl Lane {
-    /// Takes the lane for an attempt, if it is free.
-    fn take(&self, attempt: AttemptId) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = state.attempt.is_none();
-        if free {
-            state.attempt = Some(attempt);
-        }
-        free
-    }
+    jobs: mpsc::Sender<Job>,
+    in_hand: Arc<InHand<Control>>,
 }
 
 /// All connections to one node. Dropping it ends its threads.
@@ -108,7 +91,7 @@ impl Link {
 
     /// Sends an attempt by a lane that is free, or a new one.
     pub(super) fn dispatch(&mut self, job: Job) -> std::io::Result<()> {
-        let free = |lane: &&Lane| lane.take(job.attempt);
+        let free = |lane: &&Lane| lane.in_hand.take(job.attempt);
         if let Some(lane) = self.lanes.iter().find(free) {
             let _ = lane.jobs.send(job);
             return Ok(());
@@ -123,36 +106,24 @@ impl Link {
     /// which frees the lane at once whatever the node does.
     pub(super) fn abandon(&self, attempt: AttemptId) {
         for lane in &self.lanes {
-            let state = lane.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.attempt == Some(attempt) {
+            if lane.in_hand.abandon(attempt) {
                 self.ask(Question::Cancel(attempt));
-                if let Some(control) = &state.control {
-                    control.close();
-                }
             }
         }
     }
 
     fn start_lane(&self, attempt: AttemptId) -> std::io::Result<Lane> {
-        let (jobs, todo) = unbounded::<Job>();
-        let state = Arc::new(Mutex::new(LaneState {
-            attempt: Some(attempt),
-            control: None,
-        }));
-        let (shared, reporter) = (state.clone(), self.reporter.clone());
+        let (jobs, todo) = mpsc::channel::<Job>();
+        let in_hand = Arc::new(InHand::new(attempt));
+        let (shared, reporter) = (in_hand.clone(), self.reporter.clone());
         let mut connected = Connected::new(self.address.clone(), self.abilities.clone());
         thread::Builder::new()
             .name(format!("lane {}", self.address))
             .stack_size(STACK)
             .spawn(move || {
-                while let Ok(job) = todo.recv() {
-                    let fact = connected.carry(&job, &reporter, &shared);
-                    let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                    state.attempt = None;
-                    drop(state);
-                    reporter.report(fact);
-                }
+                let carry = |job: &Job| connected.carry(job, &reporter, &shared);
+                carry_all(&todo, &shared, carry, |fact| reporter.report(fact));
             })?;
-        Ok(Lane { jobs, state })
+        Ok(Lane { jobs, in_hand })
     }
 }

@@ -10,6 +10,7 @@ mod driver;
 mod faults;
 mod hosts;
 mod keeper;
+mod lane;
 mod link;
 mod materials;
 mod model_file;

@@ -1,12 +1,13 @@
 //! What a node has in hand: slots, attempts under way, answers given. One lock, one bell.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use crate::app::held::Held;
 use crate::clock;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::wire::stubs::compute_node::TrainReply;
 
 /// Answers kept for a coordinator that asks again.
@@ -88,7 +89,7 @@ impl Desk {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Changes the state and wakes whoever waits for a change.
@@ -275,7 +276,7 @@ impl Drop for Attempt<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use std::thread;
     use std::time::Duration;

@@ -4,6 +4,8 @@ mod benchmark;
 mod blobs;
 mod command_line;
 mod desk;
+#[cfg(all(test, feature = "shuttle"))]
+mod desk_orders;
 mod load;
 mod membership;
 mod residuals;
