@@ -3,6 +3,7 @@
 mod arguments;
 mod failure;
 mod follow;
+pub mod model_file;
 mod predict;
 mod request;
 mod session;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ndarray::Array2;
-use safetensors::SafeTensors;
 use serde_json::json;
 
 use super::arguments::PredictOptions;
 use super::failure::Failure;
+use super::model_file;
 use super::session::Session;
 use super::view::{print, print_json, written};
 use crate::app::transfer;
@@ -82,21 +82,8 @@ fn fetch(session: &mut Session, run: &str) -> Result<(Arc<dyn Model>, Parameters
         Failure::failed(format!("model `{}`: {error}", reply.model))
             .hint("only built-in models can be used here")
     })?;
-    let parameters = parameters(&*model, &file).map_err(Failure::failed)?;
+    let parameters = model_file::read(&*model, &file).map_err(Failure::failed)?;
     Ok((model, parameters))
-}
-
-/// The parameters in a safetensors file, in the order of the model's layout.
-fn parameters(model: &dyn Model, file: &[u8]) -> Result<Parameters, String> {
-    let tensors = SafeTensors::deserialize(file).map_err(|error| error.to_string())?;
-    let mut bytes = Vec::with_capacity(model.layout().byte_length());
-    for tensor in model.layout().tensors() {
-        let view = tensors
-            .tensor(&tensor.name)
-            .map_err(|error| error.to_string())?;
-        bytes.extend_from_slice(view.data());
-    }
-    Parameters::from_bytes(Arc::clone(model.layout()), &bytes).map_err(|error| error.to_string())
 }
 
 /// Rows of features, and their classes where the file has one column more. A heading is skipped.
