@@ -111,6 +111,8 @@ fn keep_and_say(what: &str) {
             Err(error) => eprintln!("{name}: {what}; the input cannot be kept: {error}"),
         }
     }
+    // The program ends now; whoever counts results learns of it.
+    println!("\ntest result: FAILED. 0 passed; 1 failed; 0 ignored");
 }
 
 fn keep(name: &str, bytes: &[u8]) -> io::Result<PathBuf> {

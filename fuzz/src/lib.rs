@@ -7,7 +7,7 @@ pub mod round_trip;
 pub mod targets;
 
 /// Filled messages of both services, shared with the tests of the crate.
-#[allow(dead_code)] // tests use other parts
+#[allow(dead_code, clippy::should_implement_trait)] // tests use other parts, and see them privately
 #[path = "../../tests/samples/mod.rs"]
 pub mod samples;
 

@@ -58,7 +58,7 @@ fn run(bytes: &[u8]) -> bool {
                 crc32 = None;
             }
             3 => crc32 = crc32.map(|crc| crc ^ 1),
-            4 => length = i64::MIN + length,
+            4 => length += i64::MIN,
             5 => length += 1 << 40,
             _ => {}
         }

@@ -11,6 +11,7 @@ pub mod folder;
 mod idx;
 mod nodes;
 mod npy;
+mod partitions;
 mod plan;
 mod replies;
 mod safetensors;
@@ -59,6 +60,7 @@ pub const ALL: &[&Target] = &[
     &csv::TARGET,
     &idx::TARGET,
     &npy::TARGET,
+    &partitions::TARGET,
     &nodes::TARGET,
 ];
 
