@@ -55,7 +55,6 @@ struct Synthetic {
 impl Synthetic {
     fn read(arguments: &mut Arguments) -> Result<Synthetic, SpecError> {
         let most = "a whole number from 1 to";
-        let most = "a whole number from 1 to";
         let read = Synthetic {
             rows: arguments.number("rows", 10_000, 1..=MAX_ROWS, &format!("{most} {MAX_ROWS}"))?,
             features: arguments.number("features", 20, 1..=65_536, &format!("{most} 65536"))?,
