@@ -88,9 +88,7 @@ fn check_host(host: &str, text: &str) -> Result<(), AddressError> {
         return Err(fault(format!("`{text}` lacks the host")));
     }
     let is_number = host.parse::<IpAddr>().is_ok() || is_scoped(host);
-    let is_name = host
-        .chars()
-        .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let is_name = is_plain(host);
     let only_digits = host.chars().all(|c| c.is_ascii_digit() || c == '.');
     if is_number || (is_name && !only_digits) {
         return Ok(());
@@ -102,8 +100,15 @@ fn check_host(host: &str, text: &str) -> Result<(), AddressError> {
 
 /// An IPv6 address with the interface it is valid on, such as `fe80::1%eth0`.
 fn is_scoped(host: &str) -> bool {
-    host.split_once('%')
-        .is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok())
+    host.split_once('%').is_some_and(|(address, interface)| {
+        address.parse::<Ipv6Addr>().is_ok() && !interface.is_empty() && is_plain(interface)
+    })
+}
+
+/// Whether a name holds nothing that would end it, or mean something else, where addresses are written.
+fn is_plain(name: &str) -> bool {
+    name.chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 fn parse_port(port: &str, text: &str) -> Result<u16, AddressError> {
@@ -167,6 +172,14 @@ mod tests {
             (
                 "10.0.0,80",
                 "`10.0.0` is neither a host name nor an IP address",
+            ),
+            (
+                "fe80::1%,80",
+                "`fe80::1%` is neither a host name nor an IP address",
+            ),
+            (
+                "fe80::1%a]:7,80",
+                "`fe80::1%a]:7` is neither a host name nor an IP address",
             ),
             ("a b,80", "`a b` is neither a host name nor an IP address"),
         ] {

@@ -101,7 +101,12 @@ fn read_parts(path: &str, text: &[u8], format: &Format, part: usize) -> Result<T
 /// Cuts the text from `start` on into parts of whole lines, one a core, of at least `least` bytes;
 /// each with its place.
 fn parts(text: &[u8], mut start: usize, least: usize) -> Vec<(usize, &[u8])> {
-    let size = ((text.len() - start) / parallel::cores()).max(least);
+    let all = text.len() - start;
+    // The system is asked how many cores there are, which takes longer than to read a short text.
+    let size = match all <= least {
+        true => all,
+        false => (all / parallel::cores()).max(least),
+    };
     let mut parts = Vec::new();
     while start < text.len() {
         let after = (start + size).min(text.len());

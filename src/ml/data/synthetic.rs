@@ -6,7 +6,7 @@ use ndarray::Array2;
 
 use super::{DataError, Dataset, MAX_CLASSES, Opened, Origin, Pool, Root};
 use crate::seed::{Purpose, Seed};
-use crate::spec::{OptionHelp, Row};
+use crate::spec::{Arguments, OptionHelp, Row, SpecError};
 
 pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
     name: "synthetic",
@@ -35,9 +35,27 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
             help: "size of the clouds; centres have 1; 1",
         },
     ],
-    build: |arguments| {
+    build: |arguments| Ok(Arc::new(Synthetic::read(arguments)?)),
+};
+
+/// Most rows that are made.
+const MAX_ROWS: usize = 1 << 28;
+/// Most features of all rows together: 16 GiB, were they made at once.
+const MAX_VALUES: usize = 1 << 32;
+/// Most features of all centres together, which every program keeps: 128 MiB.
+const MAX_CENTRES: usize = 1 << 24;
+
+struct Synthetic {
+    rows: usize,
+    features: usize,
+    classes: usize,
+    noise: f64,
+}
+
+impl Synthetic {
+    fn read(arguments: &mut Arguments) -> Result<Synthetic, SpecError> {
         let most = "a whole number from 1 to";
-        Ok(Arc::new(Synthetic {
+        let read = Synthetic {
             rows: arguments.number("rows", 10_000, 1..=MAX_ROWS, &format!("{most} {MAX_ROWS}"))?,
             features: arguments.number("features", 20, 1..=65_536, &format!("{most} 65536"))?,
             classes: arguments.number(
@@ -47,18 +65,22 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
                 &format!("{most} {MAX_CLASSES}"),
             )?,
             noise: arguments.number("noise", 1.0, 0.0..=1e6, "a number from 0 to 1000000")?,
-        }))
-    },
-};
-
-/// Most rows that are made.
-const MAX_ROWS: usize = 1 << 28;
-
-struct Synthetic {
-    rows: usize,
-    features: usize,
-    classes: usize,
-    noise: f64,
+        };
+        // A few words from a stranger must not make this program ask for terabytes.
+        for (what, count, limit) in [
+            ("rows", read.rows, MAX_VALUES),
+            ("classes", read.classes, MAX_CENTRES),
+        ] {
+            if count.saturating_mul(read.features) > limit {
+                let features = read.features;
+                let reason = format!(
+                    "{count} {what} of {features} features; {what} x features is at most {limit}"
+                );
+                return Err(arguments.invalid(reason));
+            }
+        }
+        Ok(read)
+    }
 }
 
 impl Origin for Synthetic {
@@ -176,6 +198,8 @@ mod tests {
             "noise=-1",
             "noise=nan",
             "x=1",
+            "rows=200000000,features=65536",
+            "classes=65536,features=65536",
         ] {
             assert!(
                 DATA.build(&format!("synthetic:{option}")).is_err(),
