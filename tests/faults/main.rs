@@ -5,6 +5,7 @@ mod effort;
 #[path = "../programs/mod.rs"]
 mod programs;
 
+mod liars;
 mod party;
 mod relay;
 mod relayed;

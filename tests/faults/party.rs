@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use roundtable::app::dial::{Coordinator, Dialled};
 use roundtable::clock;
 use roundtable::wire::stubs::coordinator::{
-    NodeStatus, NodesRequest, Plan, Report, RunState, SubmitRequest, WatchRequest,
+    NodeState, NodeStatus, NodesRequest, Plan, Report, RunState, SubmitRequest, WatchRequest,
 };
 use roundtable::wire::stubs::types::DataRef;
 use tempfile::TempDir;
 
-use crate::programs::{PATIENCE, Program, dial, write_list};
+use crate::programs::{PATIENCE, Program, dial, until_nodes, write_list};
 
 /// A coordinator over nodes at these addresses.
 pub struct Party {
@@ -58,6 +58,15 @@ impl Party {
             coordinator,
             _folder: folder,
         }
+    }
+
+    /// Waits until so many nodes were greeted.
+    pub fn until_up(&self, count: usize) {
+        let up = |nodes: &[NodeStatus]| {
+            let up = nodes.iter().filter(|node| node.state == NodeState::UP);
+            up.count() == count
+        };
+        until_nodes(&mut dial(&self.coordinator), up);
     }
 
     pub fn run(&self, plan: Plan) -> Outcome {
@@ -123,8 +132,9 @@ pub fn undisturbed(plan: Plan) -> Report {
 impl Outcome {
     /// Same bits, and no shard left out.
     pub fn must_equal(&self, calm: &Report) {
-        assert_eq!(self.omitted, 0, "{:?}", self.notices);
-        assert_eq!(self.report.digest, calm.digest, "{:?}", self.notices);
+        let last: Vec<&String> = self.notices.iter().rev().take(5).collect();
+        assert_eq!(self.omitted, 0, "{last:?}");
+        assert_eq!(self.report.digest, calm.digest, "{last:?}");
         assert_eq!(self.report.accuracy, calm.accuracy);
     }
 

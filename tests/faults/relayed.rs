@@ -90,7 +90,8 @@ fn harmed(fault: &str, method: &str, way: Way, faults: &[Fault], plan: &Plan) {
 }
 
 fn at_each_twentieth(fault: impl Fn(Place) -> Fault) -> Vec<Fault> {
-    (0..=20).map(|at| fault(Place::Twentieths(at))).collect()
+    let places = (0..=20).step_by(pick(5, 1));
+    places.map(|at| fault(Place::Twentieths(at))).collect()
 }
 
 #[test]
@@ -185,6 +186,7 @@ fn a_long_model_harmed_on_its_way_comes_again() {
 fn bytes_that_come_twice_are_no_answer() {
     let (start, end) = (Place::Twentieths(0), Place::Twentieths(20));
     let mut faults: Vec<Fault> = (1..20)
+        .step_by(pick(5, 1))
         .map(|at| Fault::Repeat(Place::Twentieths(at - 1), Place::Twentieths(at)))
         .collect();
     // The message as a whole, too: the answer to another call.
@@ -208,7 +210,7 @@ fn bytes_that_come_twice_are_no_answer() {
 
 #[test]
 fn parameters_and_updates_with_a_wrong_bit_are_noticed() {
-    let amount = pick(20, 400);
+    let amount = pick(8, 400);
     // Most of a message are values: of a request more than 1/20 to 19/20, of a reply more than that.
     let flips: Vec<Fault> = (0..amount)
         .map(|turn| Fault::Flip(Place::Twentieths(2 + turn % 17), (turn % 8) as u8))
@@ -228,4 +230,15 @@ fn parameters_and_updates_with_a_wrong_bit_are_noticed() {
         &flips,
         &plan(6, 8),
     );
+}
+
+/// Version, kind, method and number of an answer: bytes 0 to 16 of it.
+#[test]
+fn a_wrong_bit_in_the_head_of_an_answer_is_noticed() {
+    let bytes = (0..17).step_by(pick(4, 1));
+    let flips: Vec<Fault> = bytes
+        .map(|at| Fault::Flip(Place::FromStart(at), (at % 8) as u8))
+        .collect();
+    let fault = "a wrong bit in the head of a `train` reply";
+    harmed(fault, "train", Way::Reply, &flips, &plan(4, 8));
 }
