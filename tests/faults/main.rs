@@ -5,7 +5,9 @@ mod effort;
 #[path = "../programs/mod.rs"]
 mod programs;
 
+mod clients;
 mod liars;
+mod partitions;
 mod party;
 mod relay;
 mod relayed;

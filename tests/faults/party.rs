@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use roundtable::app::dial::{Coordinator, Dialled};
 use roundtable::clock;
 use roundtable::wire::stubs::coordinator::{
-    NodeState, NodeStatus, NodesRequest, Plan, Report, RunState, SubmitRequest, WatchRequest,
+    NodeState, NodeStatus, NodesRequest, Plan, Report, RunState, RunsRequest, SubmitRequest,
+    WatchRequest,
 };
 use roundtable::wire::stubs::types::DataRef;
 use tempfile::TempDir;
@@ -67,6 +68,14 @@ impl Party {
             up.count() == count
         };
         until_nodes(&mut dial(&self.coordinator), up);
+    }
+
+    /// How many runs the coordinator knows.
+    pub fn runs(&self) -> usize {
+        let deadline = clock::now() + PATIENCE;
+        let mut client = dial(&self.coordinator);
+        let runs = client.call("runs", deadline, |to| to.runs(&RunsRequest::default()));
+        runs.expect("its runs").runs.len()
     }
 
     pub fn run(&self, plan: Plan) -> Outcome {
