@@ -29,32 +29,38 @@ use crate::party::{Outcome, Party, plan, undisturbed};
 use crate::programs::{PATIENCE, Program};
 
 /// Changes the answer of an honest node.
-type Lie = fn(&mut TrainReply);
+pub type Lie = fn(&mut TrainReply);
 
 /// A node that has an honest one do its work and lies about it.
-struct Liar {
+pub struct Liar {
     honest: SocketAddr,
     lie: Lie,
     /// What heartbeats say is by so much another incarnation than what greetings say.
     aging: i64,
     /// Heartbeats and greetings answered.
     pulses: Mutex<u64>,
+    /// The ids of the attempts it was asked for.
+    attempts: Mutex<Vec<i64>>,
     bell: Condvar,
 }
 
 impl Liar {
-    fn telling(lie: Lie, honest: &Program) -> Liar {
+    pub fn telling(lie: Lie, honest: &Program) -> Liar {
         Liar {
             honest: honest.address,
             lie,
             aging: 0,
             pulses: Mutex::default(),
+            attempts: Mutex::default(),
             bell: Condvar::new(),
         }
     }
 
-    fn serve(self) -> Server {
-        let liar = Arc::new(self);
+    pub fn serve(self) -> Server {
+        Liar::serve_shared(Arc::new(self))
+    }
+
+    pub fn serve_shared(liar: Arc<Liar>) -> Server {
         let service = move |_: Peer| {
             let processor = ComputeNodeProcessor::new(liar.clone());
             move |request: &mut RequestReader, reply: &mut ReplyWriter| {
@@ -65,6 +71,12 @@ impl Liar {
         };
         let listener = listen("127.0.0.1:0".parse().expect("an address")).expect("a port");
         Server::start(listener, Limits::default(), service).expect("a server")
+    }
+
+    /// The ids of the attempts it was asked for since it was last asked this.
+    pub fn attempts(&self) -> Vec<i64> {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *attempts)
     }
 
     /// Asks the honest node the same.
@@ -116,6 +128,9 @@ impl ComputeNodeHandler for Liar {
     }
 
     fn train(&self, request: TrainRequest) -> Result<TrainReply, Fault> {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.push(request.attempt);
+        drop(attempts);
         let mut reply = self.ask(|node| node.train(&request))?;
         (self.lie)(&mut reply);
         if self.aging != 0 {

@@ -6,7 +6,9 @@ mod effort;
 mod programs;
 
 mod clients;
+mod clocks;
 mod liars;
+mod namespaces;
 mod partitions;
 mod party;
 mod relay;

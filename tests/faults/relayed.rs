@@ -242,3 +242,31 @@ fn a_wrong_bit_in_the_head_of_an_answer_is_noticed() {
     let fault = "a wrong bit in the head of a `train` reply";
     harmed(fault, "train", Way::Reply, &flips, &plan(4, 8));
 }
+
+/// What is around the values of an answer has no checksum of its own. Whatever is wrong there, a run goes on to its
+/// end; a wrong number of rows that could be true, though, weighs an update wrongly. TLS is what protects against it.
+#[test]
+fn a_wrong_bit_outside_the_values_ends_no_run() {
+    let plan = plan(1, 2);
+    let calm = undisturbed(plan.clone());
+    // The end of a `train` reply: rows, loss, epochs, seconds and the ends of two structures.
+    let places = (0..60).step_by(pick(13, 1)).map(Place::FromEnd);
+    let (_nodes, relays, party) = behind(2, |relay| relay);
+    let (mut runs, mut differ) = (0, 0);
+    for (turn, place) in places.enumerate() {
+        for bit in (turn % 3..8).step_by(pick(8, 1)) {
+            relays[0].harm("train", Way::Reply, [Fault::Flip(place, bit as u8)]);
+            while relays[0].waiting() > 0 {
+                let outcome = party.run(plan.clone());
+                assert_eq!(outcome.omitted, 0, "{:?}", outcome.notices);
+                runs += 1;
+                differ += usize::from(outcome.report.digest != calm.digest);
+            }
+        }
+    }
+    figure(
+        "a wrong bit in rows, loss and the frame of an answer, without TLS",
+        "the run ends",
+        format!("{runs} runs ended, {differ} with other bits"),
+    );
+}
