@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use roundtable::app::dial::{Coordinator, Dialled};
 use roundtable::clock;
 use roundtable::wire::stubs::coordinator::{
-    NodeState, NodeStatus, NodesRequest, Plan, Report, RunState, RunsRequest, SubmitRequest,
-    WatchRequest,
+    EventKind, NodeState, NodeStatus, NodesRequest, Plan, Report, RunState, RunsRequest,
+    SubmitRequest, WatchRequest,
 };
 use roundtable::wire::stubs::types::DataRef;
 use tempfile::TempDir;
@@ -113,7 +113,9 @@ pub fn follow(client: &mut Dialled<Coordinator>, plan: Plan) -> Outcome {
                 retries += round.retries.unwrap_or(0);
             }
         }
-        if reply.events.is_empty() && reply.status.state != RunState::RUNNING {
+        let last = reply.events.last();
+        let ended = last.is_none_or(|last| last.kind == EventKind::ENDED);
+        if ended && reply.status.state != RunState::RUNNING {
             break reply.status;
         }
     };

@@ -355,7 +355,6 @@ fn first_message(bytes: &[u8]) -> Option<(usize, String)> {
     let mut input = TBinaryInputProtocol::new(&mut cursor, true);
     let header = input.read_message_begin().ok()?;
     input.skip(TType::Struct).ok()?;
-    drop(input);
     Some((usize::try_from(cursor.position()).ok()?, header.name))
 }
 

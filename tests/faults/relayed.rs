@@ -21,6 +21,8 @@ fn behind(relays: usize, change: impl Fn(Relay) -> Relay) -> (Vec<Program>, Vec<
         .collect();
     let addresses: Vec<_> = relays.iter().map(|relay| relay.address).collect();
     let party = Party::of(&addresses, &["--heartbeat", "100ms", "--task-limit", "5s"]);
+    // A node alone would get every attempt of a task.
+    party.until_up(addresses.len());
     (nodes, relays, party)
 }
 
@@ -98,7 +100,7 @@ fn at_each_twentieth(fault: impl Fn(Place) -> Fault) -> Vec<Fault> {
 fn a_training_cut_at_each_twentieth_is_done_again() {
     let cuts = at_each_twentieth(Fault::Cut);
     let plan = plan(6, 8);
-    let at = "a cut in `train`, at each 1/20 of its";
+    let at = "cuts throughout a `train`";
     harmed(
         &format!("{at} request"),
         "train",
@@ -127,7 +129,7 @@ fn a_pulse_cut_at_each_twentieth_is_taken_again() {
     let party = Party::of(&addresses, &["--heartbeat", "100ms"]);
     let mut tally = Tally::default();
     tally.run(&party, &relays, &plan, &calm);
-    tally.tell("a cut in `hello` and `heartbeat`, both ways, at each 1/20");
+    tally.tell("cuts throughout `hello` and `heartbeat`, both ways");
 }
 
 /// Rows in a file, which the coordinator sends to nodes in chunks.
@@ -145,7 +147,7 @@ fn a_shipped_shard_cut_at_each_twentieth_is_sent_again() {
     };
     for method in ["missing", "put_chunk"] {
         for way in [Way::Request, Way::Reply] {
-            let fault = format!("a cut in `{method}`, {way:?}, at each 1/20");
+            let fault = format!("cuts throughout `{method}`, {way:?}");
             harmed(&fault, method, way, &cuts, &plan);
         }
     }
@@ -191,7 +193,7 @@ fn bytes_that_come_twice_are_no_answer() {
         .collect();
     // The message as a whole, too: the answer to another call.
     faults.push(Fault::Repeat(start, end));
-    let repeat = "a repeated 1/20, and a repeated";
+    let repeat = "parts that come twice, and a whole";
     harmed(
         &format!("{repeat} `train` request"),
         "train",
