@@ -53,8 +53,7 @@ fn a_client_cut_off_at_each_twentieth_gets_the_whole_report() {
     let (mut done, mut runs) = (0, 0);
     for method in ["submit", "watch"] {
         for (way, faults) in [(Way::Request, &cuts), (Way::Reply, &twice)] {
-            let relay =
-                Relay::to(party.coordinator.address, 1).spaced(usize::from(method == "watch"));
+            let relay = Relay::to(party.coordinator.address, 1).spaced(1);
             relay.harm(method, way, faults.iter().copied());
             while relay.waiting() > 0 {
                 assert_eq!(client(&relay), calm, "{method}, {way:?}");

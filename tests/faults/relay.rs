@@ -244,9 +244,6 @@ impl Shared {
     /// What happens to this message, if anything.
     fn fate(&self, method: &str, way: Way) -> Option<Fault> {
         let mut rules = self.rules();
-        if way == Way::Request {
-            *rules.messages.entry(method.to_owned()).or_default() += 1;
-        }
         let kind = (method.to_owned(), way);
         let passing = rules.passing.entry(kind.clone()).or_default();
         if *passing > 0 {
@@ -301,6 +298,9 @@ impl Line {
     fn pass(&mut self, method: &str, mut message: Vec<u8>) -> Option<()> {
         let purpose = self.purpose(method);
         let mut rules = self.shared.rules();
+        if self.way == Way::Request {
+            *rules.messages.entry(method.to_owned()).or_default() += 1;
+        }
         while !rules.stopped && rules.held.contains(&(purpose, self.way)) {
             let waited = self.shared.bell.wait(rules);
             rules = waited.unwrap_or_else(PoisonError::into_inner);
