@@ -66,6 +66,18 @@ impl Namespace {
         self.inside(&format!("nft add rule inet faults {chain} {rule}"))
     }
 
+    /// Packets that rules were applied to.
+    fn hits(&self) -> u64 {
+        let list = [
+            "netns", "exec", &self.name, "nft", "list", "table", "inet", "faults",
+        ];
+        let output = Command::new("ip").args(list).output().expect("`ip` runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let counts = text.split("packets ").skip(1);
+        let counts = counts.filter_map(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+        counts.sum()
+    }
+
     /// All is well again.
     fn heal(&self) -> Result<(), String> {
         self.inside("nft flush table inet faults")
@@ -113,19 +125,19 @@ fn rules(on: &[Namespace], rules: &[(&str, &str)]) -> Result<(), String> {
 
 const HARMS: [(&str, Harm); 6] = [
     ("10 % of all packets lost, both nodes", |both, _| {
-        let loss = "numgen random mod 100 < 10 drop";
+        let loss = "numgen random mod 100 < 10 counter drop";
         rules(both, &[("input", loss), ("output", loss)])
     }),
     ("nothing comes from a node", |both, _| {
-        rules(&both[..1], &[("output", "drop")])
+        rules(&both[..1], &[("output", "counter drop")])
     }),
     ("nothing comes to a node", |both, _| {
-        rules(&both[..1], &[("input", "drop")])
+        rules(&both[..1], &[("input", "counter drop")])
     }),
     (
         "one packet in 20 to a node answered by a reset",
         |both, _| {
-            let reset = "meta l4proto tcp numgen random mod 20 == 0 reject with tcp reset";
+            let reset = "meta l4proto tcp numgen random mod 20 == 0 counter reject with tcp reset";
             rules(&both[..1], &[("input", reset)])
         },
     ),
@@ -179,7 +191,12 @@ fn packets_lost_refused_slowed_and_cut_off_change_nothing() {
         });
         match harmed {
             Ok(()) => {
-                let measured = format!("{runs} runs in {span:?}, all same bits, none aborted");
+                let hits: u64 = namespaces.iter().map(Namespace::hits).sum();
+                let of_packets = name.contains("packet") || name.starts_with("nothing");
+                assert!(hits > 0 || !of_packets, "{name}: no packet was harmed");
+                let measured = format!(
+                    "{runs} runs in {span:?} with {hits} packets harmed, all same bits, none aborted"
+                );
                 figure(
                     name,
                     "same bits; no run aborted while a node is reachable",
