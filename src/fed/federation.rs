@@ -30,6 +30,8 @@ pub struct Federation {
     pub(super) quorum: f64,
     /// Whether entries of logs are recorded before they are told.
     pub(super) records: bool,
+    /// Whether the coordinator is about to end.
+    pub(super) halted: bool,
     pub(super) runs: BTreeMap<RunId, Run>,
     /// Oldest first.
     pub(super) order: Vec<RunId>,
@@ -47,6 +49,7 @@ impl Federation {
             cluster,
             quorum,
             records: false,
+            halted: false,
             runs: BTreeMap::new(),
             order: Vec::new(),
             groups: BTreeMap::new(),
@@ -143,6 +146,8 @@ impl Federation {
 
     fn record(&mut self, now: Time, event: Event) {
         match event {
+            // Nothing begins any more; what is recorded goes on in the next life.
+            Event::Submitted(..) | Event::Restored(..) | Event::Resumed(_) if self.halted => {}
             Event::Listed(addresses) => self.cluster.listed(now, &addresses),
             Event::Joined(address) => self.cluster.joined(now, &address),
             Event::Left(address) => self.cluster.left(now, &address),

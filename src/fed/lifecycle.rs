@@ -134,6 +134,7 @@ impl Federation {
 
     /// Nodes let go of what they have in hand. Nothing is told: runs that are recorded go on in the next life.
     pub(super) fn halted(&mut self) {
+        self.halted = true;
         let under_way = self.runs.values_mut().filter(|run| !run.is_over());
         let mut halted = Vec::new();
         for run in under_way {

@@ -29,6 +29,8 @@ impl Federation {
             return run.log.failed(now, upto, reason);
         }
         let (told, over) = run.log.recorded(upto);
+        // Nothing follows the entry that says how a run ended.
+        let over = over.filter(|_| !run.is_over());
         self.publish(id, told);
         if let Some(trouble) = over {
             let notice = format!(

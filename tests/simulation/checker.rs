@@ -1,15 +1,21 @@
 //! An independent witness: sees facts and commands only, keeps its own books, and knows the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use roundtable::cluster::{AttemptId, BeatId, FailureKind, NodeId, Time};
 use roundtable::fed::{
-    Answer, Command, Ending, Event, RoundReport, RunEvent, RunId, Trained, Work,
+    Answer, Command, Entry, Event, History, Plan, RoundReport, RunId, Trained, Work,
 };
+
+use crate::wishes::{name_of, rows_of};
+
+/// After this an answer to a greeting comes too late.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An attempt as the witness saw it go out.
 #[derive(Clone, Debug)]
-struct Out {
+pub(crate) struct Out {
     node: NodeId,
     run: RunId,
     work: Work,
@@ -17,49 +23,78 @@ struct Out {
 
 /// A round as the witness saw it go.
 #[derive(Clone, Debug, Default)]
-struct RoundBook {
+pub(crate) struct RoundBook {
     asked: BTreeSet<u32>,
     folded: BTreeMap<u32, u64>,
     stepped: bool,
 }
 
 #[derive(Clone, Debug, Default)]
-struct RunBook {
+pub(crate) struct RunBook {
     uniform: bool,
-    finished: u32,
-    ended: bool,
-    rounds: BTreeMap<u32, RoundBook>,
+    quorum: f64,
+    cohort: u32,
+    /// Newest round that was told, and the newest that is stepped in this life or was done before it.
+    pub(crate) finished: u32,
+    pub(crate) stepped: u32,
+    /// Nothing is to be trained any more; it was told how it ended.
+    pub(crate) over: bool,
+    pub(crate) ended: bool,
+    pub(crate) rounds: BTreeMap<u32, RoundBook>,
+    /// What was told, in all lives, and the number of what comes next.
+    pub(crate) told: BTreeMap<u64, Entry>,
+    pub(crate) next: u64,
+    /// How long after a node was there, or the coordinator came back, it ended.
+    pub(crate) after: Duration,
+}
+
+/// What the disk kept of a run.
+pub struct Kept<'a> {
+    pub history: &'a History,
+    pub entries: &'a BTreeMap<u64, Entry>,
 }
 
 /// The witness.
 #[derive(Clone, Debug, Default)]
 pub struct Checker {
     pub violations: Vec<String>,
-    out: BTreeMap<AttemptId, Out>,
+    pub(crate) out: BTreeMap<AttemptId, Out>,
     seen: BTreeSet<AttemptId>,
-    slots: BTreeMap<NodeId, u32>,
-    unreachable: BTreeSet<NodeId>,
+    pub(crate) slots: BTreeMap<NodeId, u32>,
+    pub(crate) unreachable: BTreeSet<NodeId>,
     /// The newest greeting or heartbeat of each node; answers to older ones mean nothing.
-    asked: BTreeMap<NodeId, BeatId>,
-    runs: BTreeMap<RunId, RunBook>,
+    pub(crate) asked: BTreeMap<NodeId, BeatId>,
+    pub(crate) asked_at: BTreeMap<NodeId, Time>,
+    pub(crate) runs: BTreeMap<RunId, RunBook>,
+    /// When a node last greeted well.
+    pub(crate) greeted: Time,
+    pub(crate) halted: bool,
     /// The fact at hand, if it was an acceptable answer to an attempt that was out.
-    answer: Option<(AttemptId, Out, Answer)>,
+    pub(crate) answer: Option<(AttemptId, Out, Answer)>,
 }
 
 impl Checker {
-    pub fn expect_run(&mut self, run: &RunId, uniform: bool) {
-        self.runs.entry(run.clone()).or_default().uniform = uniform;
+    pub fn expect_run(&mut self, run: &RunId, plan: &Plan, shards: u32) {
+        let book = self.runs.entry(run.clone()).or_default();
+        book.uniform = plan.strategy.weight(1000) == 1;
+        book.quorum = plan.quorum.unwrap_or(0.5);
+        book.cohort = plan.cohort.unwrap_or(shards).min(shards);
+        book.next = 1;
     }
 
-    fn wrong(&mut self, now: Time, what: String) {
+    pub(crate) fn wrong(&mut self, now: Time, what: String) {
         self.violations.push(format!("{} us: {what}", now.0));
     }
 
     /// Notes a fact before the core gets it.
-    pub fn fact(&mut self, event: &Event) {
+    pub fn fact(&mut self, now: Time, event: &Event) {
         self.answer = None;
         match event {
             Event::Greeted(node, beat, Ok(greeting)) if self.asked.get(node) == Some(beat) => {
+                let asked = self.asked_at.get(node).copied().unwrap_or_default();
+                if now.since(asked) < HEARTBEAT_TIMEOUT {
+                    self.greeted = now;
+                }
                 self.slots.insert(*node, greeting.slots);
                 self.unreachable.remove(node);
             }
@@ -77,13 +112,21 @@ impl Checker {
             Event::Refused(attempt) | Event::Failed(attempt, _) => {
                 self.out.remove(attempt);
             }
-            Event::Resumed(run) => {
+            Event::Resumed(run) if !self.halted => {
                 if let Some(book) = self.runs.get_mut(run) {
-                    book.ended = false;
-                    let next = book.finished + 1;
-                    book.rounds.remove(&next);
+                    (book.over, book.ended) = (false, false);
+                    // A step that was not told of is undone.
+                    let finished = book.finished;
+                    book.rounds.retain(|round, _| *round <= finished);
+                    book.stepped = finished;
                 }
             }
+            Event::Cancelled(run) => {
+                if let Some(book) = self.runs.get_mut(run) {
+                    book.over = true;
+                }
+            }
+            Event::Halted => self.halted = true,
             _ => {}
         }
     }
@@ -110,6 +153,7 @@ impl Checker {
                 }
                 Command::Greet(node, beat) | Command::Beat(node, beat) => {
                     self.asked.insert(*node, *beat);
+                    self.asked_at.insert(*node, now);
                 }
                 Command::Cancel(attempt, _) => {
                     self.out.remove(attempt);
@@ -123,9 +167,24 @@ impl Checker {
                     self.folded(now, run, *round, *attempt, *weight);
                 }
                 Command::Step { run, round, weight } => self.stepped(now, run, *round, *weight),
-                Command::Publish(run, entry) => self.told(now, run, &entry.event),
+                Command::Release(run) => {
+                    if let Some(book) = self.runs.get_mut(run) {
+                        book.over = true;
+                        book.after = now.since(self.greeted);
+                    }
+                }
                 _ => {}
             }
+        }
+    }
+
+    /// Nodes keep nothing of a run that is over, nor of a coordinator that is about to stop.
+    pub fn nothing_left(&mut self, now: Time) {
+        let over = |out: &Out| self.halted || self.runs.get(&out.run).is_some_and(|b| b.over);
+        let left = self.out.iter().find(|(_, out)| over(out));
+        if let Some((attempt, out)) = left {
+            let text = format!("attempt {} stays out though {} is over", attempt.0, out.run);
+            self.wrong(now, text);
         }
     }
 
@@ -165,7 +224,7 @@ impl Checker {
             self.wrong(now, format!("node {} gets {work:?} twice at once", node.0));
         }
         if let Some(book) = self.runs.get_mut(run) {
-            if book.ended {
+            if book.over {
                 let text = format!("{run} has ended and dispatches");
                 self.wrong(now, text);
             } else if let Work::Train { round, shards } = work {
@@ -174,8 +233,8 @@ impl Checker {
                     .or_default()
                     .asked
                     .extend(shards.iter());
-                if *round != book.finished + 1 {
-                    let text = format!("{run} trains round {round} after {}", book.finished);
+                if *round != book.stepped + 1 {
+                    let text = format!("{run} trains round {round} after {}", book.stepped);
                     self.wrong(now, text);
                 }
             }
@@ -219,7 +278,7 @@ impl Checker {
             }
         }
         let credible = |(&shard, trained): (&u32, &Trained)| {
-            trained.loss.is_finite() && trained.rows <= crate::world::rows_of(shard)
+            trained.loss.is_finite() && trained.rows <= rows_of(shard)
         };
         let honest = shards.len() == trained.len() && shards.iter().zip(&trained).all(credible);
         if weight != together || !honest {
@@ -243,41 +302,14 @@ impl Checker {
         let round_book = book.rounds.entry(round).or_default();
         let folded: u64 = round_book.folded.values().sum();
         let again = std::mem::replace(&mut round_book.stepped, true);
+        book.stepped = round;
         if folded != weight || weight == 0 || again {
             let text = format!("{run} steps round {round} by {weight}, folded {folded}");
             self.wrong(now, text);
         }
     }
 
-    fn told(&mut self, now: Time, run: &RunId, event: &RunEvent) {
-        let Some(book) = self.runs.get_mut(run) else {
-            return;
-        };
-        let was_over = book.ended;
-        let finished = book.finished;
-        match event {
-            RunEvent::Round(report) => {
-                book.finished = report.round;
-                let round = book.rounds.get(&report.round).cloned().unwrap_or_default();
-                self.reported(now, run, finished, report, &round);
-            }
-            RunEvent::Ended(ending) => {
-                book.ended = true;
-                self.out.retain(|_, out| out.run != *run);
-                if let Ending::Succeeded(report) = ending
-                    && report.rounds != finished
-                {
-                    self.wrong(now, format!("{run} reports {} rounds", report.rounds));
-                }
-            }
-            RunEvent::Started | RunEvent::Notice(_) => {}
-        }
-        if was_over {
-            self.wrong(now, format!("{run} has ended and tells {event:?}"));
-        }
-    }
-
-    fn reported(
+    pub(crate) fn reported(
         &mut self,
         now: Time,
         run: &RunId,
@@ -285,20 +317,20 @@ impl Checker {
         report: &RoundReport,
         round: &RoundBook,
     ) {
-        let rows: u64 = round
-            .folded
-            .keys()
-            .map(|&shard| crate::world::rows_of(shard))
-            .sum();
+        let book = self.runs.get(run);
+        let (quorum, cohort) = book.map_or((0.0, 0), |book| (book.quorum, book.cohort));
+        let rows: u64 = round.folded.keys().map(|&shard| rows_of(shard)).sum();
         let omitted: BTreeSet<&str> = report.omitted.iter().map(|o| o.shard.as_str()).collect();
         let honest = report.round == finished + 1
+            && report.asked == cohort
+            && f64::from(report.counted) >= quorum * f64::from(report.asked)
             && report.counted as usize == round.folded.len()
             && report.rows == rows
             && omitted.len() + round.folded.len() == report.asked as usize
             && round
                 .folded
                 .keys()
-                .all(|s| !omitted.contains(crate::world::name_of(*s).as_str()))
+                .all(|s| !omitted.contains(name_of(*s).as_str()))
             && round.stepped;
         if !honest {
             self.wrong(

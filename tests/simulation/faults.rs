@@ -24,6 +24,13 @@ pub struct Weather {
     pub invalid: f64,
     /// Mean time between two faults of nodes, microseconds; none for none.
     pub trouble: Option<u64>,
+    /// Mean time between two crashes of the coordinator, and between two stops, microseconds; none for none.
+    pub crash: Option<u64>,
+    pub halt: Option<u64>,
+    /// Writes that fail.
+    pub disk_error: f64,
+    /// Longest ordinary time of a write, microseconds.
+    pub disk_delay: u64,
     /// Nodes that take this many times as long.
     pub slowness: u64,
 }
@@ -40,10 +47,22 @@ impl Weather {
         };
         let (loss, repeat, stray) = (rate(0.3), rate(0.2), rate(0.1));
         let (refusal, failure, invalid) = (rate(1.0), rate(0.3), rate(0.2));
+        let disk_error = rate(0.1);
+        let crash = stream
+            .chance(0.4)
+            .then(|| 200_000 + stream.below(8_000_000));
+        let halt = stream
+            .chance(0.2)
+            .then(|| 500_000 + stream.below(15_000_000));
+        let slow_disk = stream.chance(0.2);
         Weather {
             loss,
             repeat,
             stray,
+            crash,
+            halt,
+            disk_error,
+            disk_delay: if slow_disk { 2_000_000 } else { 8_000 },
             refusal: if stream.chance(0.1) { 1.0 } else { refusal },
             failure,
             invalid,
@@ -70,12 +89,16 @@ impl Weather {
             failure: 0.0,
             invalid: 0.0,
             trouble: None,
+            crash: None,
+            halt: None,
+            disk_error: 0.0,
+            disk_delay: 8_000,
             slowness: 1,
         }
     }
 }
 
-/// What may happen to a node.
+/// What may happen to a node, to the disk, or to the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     Crash,
@@ -84,7 +107,12 @@ pub enum Trouble {
     Thaw,
     CutIn,
     CutOut,
+    CutOff,
     Mend,
+    Bounce,
+    Drip,
+    Fill,
+    Stall,
     Leave,
     Join,
     Delist,
@@ -93,11 +121,14 @@ pub enum Trouble {
 
 impl Trouble {
     pub fn draw(stream: &mut Stream) -> Trouble {
-        use Trouble::{Crash, CutIn, CutOut, Delist, Freeze, Join, Leave, List, Mend, Start, Thaw};
+        use Trouble::{
+            Bounce, Crash, CutIn, CutOff, CutOut, Delist, Drip, Fill, Freeze, Join, Leave, List,
+            Mend, Stall, Start, Thaw,
+        };
         // What repairs comes as often as what breaks.
         let all = [
-            Crash, Start, Start, Freeze, Thaw, Thaw, CutIn, CutOut, Mend, Mend, Leave, Join, Join,
-            Delist, List, List,
+            Crash, Start, Start, Freeze, Thaw, Thaw, CutIn, CutOut, CutOff, Mend, Mend, Mend,
+            Bounce, Drip, Mend, Fill, Stall, Leave, Join, Join, Delist, List, List,
         ];
         all[stream.below(all.len() as u64) as usize]
     }

@@ -1,37 +1,26 @@
-//! The simulated world: a clock that jumps, messages that get lost, nodes that die, and the core among them.
+//! The simulated world: a clock that jumps, an agenda, and the core among nodes, clients and a disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use roundtable::cluster::policy::POLICIES;
-use roundtable::cluster::{
-    AttemptId, BeatId, Cluster, Config, Failure, FailureKind, NodeId, Pulse, Time,
-};
-use roundtable::fed::aggregate::ExactSum;
-use roundtable::fed::strategy::STRATEGIES;
-use roundtable::fed::{
-    Answer, Command, DataPlan, Ending, Evaluation, Event, Federation, Plan, Prepared, RunEvent,
-    RunId, Shard, Trained, Work,
-};
-use roundtable::ml::metrics::Metrics;
-use roundtable::ml::training::Training;
+use roundtable::cluster::{AttemptId, Cluster, Config, Health, NodeId, Time};
+use roundtable::fed::{Command, Event, Federation, RunId, Work};
 use roundtable::seed::{Purpose, Seed, Stream};
 
-use crate::arithmetic::{VALUES, add, digest, empty_sum, reference_step, step, update};
 use crate::checker::Checker;
-use crate::faults::{HEAL_MICROS, Trouble, Weather};
-use crate::nodes::SimNode;
+use crate::disk::Disk;
+use crate::faults::{HEAL_MICROS, Weather};
+use crate::materials::Materials;
+use crate::nodes::{Request, SimNode, node};
+use crate::wishes::Wanted;
 
 /// Every run has to end this long after the last fault.
 const PATIENCE_MICROS: u64 = 200_000_000;
-
-pub fn rows_of(shard: u32) -> u64 {
-    10 + u64::from(shard) * 7
-}
-
-pub fn name_of(shard: u32) -> String {
-    format!("shard-{shard}")
-}
+/// Every node has to be up this long after the last fault.
+const RETURN_MICROS: u64 = 15_000_000;
+/// Nobody waits longer for an attempt, microseconds.
+pub const ATTEMPT_LIMIT: u64 = 8_000_000;
 
 /// How a simulated world went.
 #[derive(Debug)]
@@ -44,62 +33,64 @@ pub struct Outcome {
 }
 
 #[derive(Clone, Debug)]
-enum Happening {
-    /// A fact reaches the coordinator.
-    Fact(Box<Event>),
+pub enum Happening {
+    /// A fact reaches the coordinator, in this life or, if it takes that long, in a later one.
+    Fact(u64, Box<Event>),
     /// A request reaches a node.
     Asked(usize, Request),
-    /// A node of this incarnation is done with an attempt.
-    Done(usize, i64, AttemptId, Work, RunId),
+    /// A node of this incarnation is done with an attempt of this life of the coordinator.
+    Done(usize, i64, u64, AttemptId, Work, RunId),
     Trouble,
     Heal,
     Wish,
+    /// The disk gets on with what it writes for this life.
+    Disk(u64, Writing),
+    /// The coordinator crashes; it is asked to stop; it has stopped; it starts.
+    Crash,
+    Halt,
+    Stopped(u64),
+    Start,
 }
 
-#[derive(Clone, Debug)]
-enum Request {
-    Greet(NodeId, BeatId),
-    Beat(NodeId, BeatId),
-    Task(AttemptId, Work, RunId, bool),
-}
-
-struct SimRun {
-    seed: u64,
-    /// The model, and the round it is of.
-    model: Vec<f32>,
-    round: u32,
-    /// The one before, until the next round begins.
-    before: Vec<f32>,
-    sum: Option<(u32, u64, ExactSum)>,
-    evaluation: Evaluation,
-    private: bool,
-    shards: u32,
-    uniform: bool,
-    whole: bool,
-    ended: Option<Ending>,
+/// How far the disk is with what is written together.
+#[derive(Clone, Copy, Debug)]
+pub enum Writing {
+    Parameters,
+    Records,
 }
 
 pub struct World {
-    now: Time,
-    stream: Stream,
-    weather: Weather,
-    federation: Federation,
-    checker: Checker,
-    nodes: Vec<SimNode>,
-    addresses: BTreeMap<NodeId, usize>,
+    pub now: Time,
+    pub stream: Stream,
+    pub weather: Weather,
+    pub federation: Federation,
+    pub checker: Checker,
+    pub nodes: Vec<SimNode>,
+    pub addresses: BTreeMap<NodeId, usize>,
     agenda: BTreeMap<(Time, u64), Happening>,
     next: u64,
-    runs: BTreeMap<RunId, SimRun>,
-    wishes: u32,
-    /// What answers brought: weight and update of each shard.
-    parcels: BTreeMap<AttemptId, Vec<(u64, Vec<f32>)>>,
-    /// Parameters each attempt was sent with.
-    sent: BTreeMap<AttemptId, Vec<f32>>,
-    speculative: BTreeSet<AttemptId>,
-    out: BTreeMap<AttemptId, (RunId, Work)>,
-    met: BTreeMap<&'static str, u64>,
-    violations: Vec<String>,
-    events: u64,
+    /// What clients asked for.
+    pub runs: BTreeMap<RunId, Wanted>,
+    pub wishes: u32,
+    /// What the coordinator has in memory.
+    pub materials: Materials,
+    pub disk: Disk,
+    /// The disk is full until then.
+    pub full_until: Time,
+    /// Which life of the coordinator this is, and whether it is there at all, and about to end.
+    pub life: u64,
+    pub began: Time,
+    pub up: bool,
+    pub halting: bool,
+    /// When the last fault was over.
+    healed: Option<Time>,
+    /// The policy of its scheduling, and the seed of that.
+    policy: (&'static str, Seed),
+    /// It crashes after this event.
+    crash_after: Option<u64>,
+    pub met: BTreeMap<&'static str, u64>,
+    pub violations: Vec<String>,
+    pub events: u64,
     trace: u64,
     loud: bool,
 }
@@ -115,23 +106,17 @@ impl World {
         } else {
             policy
         };
-        let config = Config {
-            attempt_limit: Duration::from_secs(8),
-            straggler_floor: Duration::from_millis(300),
-            placement_limit: Duration::from_secs(6),
-            ..Config::default()
-        };
-        let policy = POLICIES.build(policy).expect("a known policy");
-        let cluster = Cluster::new(config, policy, Seed(seed), 1);
         let count = 1 + stream.below(5) as usize;
         let nodes = (0..count)
             .map(|at| node(at, &weather, &mut stream))
             .collect();
+        let policy = (policy, Seed(seed));
+        let keep = 1 + stream.below(3) as usize;
         let mut world = World {
             now: Time(1),
             stream,
             weather,
-            federation: Federation::new(cluster, 0.5),
+            federation: federation(policy, 1),
             checker: Checker::default(),
             nodes,
             addresses: BTreeMap::new(),
@@ -139,10 +124,16 @@ impl World {
             next: 0,
             runs: BTreeMap::new(),
             wishes: 0,
-            parcels: BTreeMap::new(),
-            sent: BTreeMap::new(),
-            speculative: BTreeSet::new(),
-            out: BTreeMap::new(),
+            materials: Materials::default(),
+            disk: Disk::new(keep),
+            full_until: Time(0),
+            life: 1,
+            began: Time(0),
+            up: true,
+            halting: false,
+            healed: None,
+            policy,
+            crash_after: None,
             met: BTreeMap::new(),
             violations: Vec::new(),
             events: 0,
@@ -156,30 +147,46 @@ impl World {
         if let Some(mean) = world.weather.trouble {
             world.later(mean, Happening::Trouble);
         }
+        if let Some(mean) = world.weather.crash {
+            world.later(mean, Happening::Crash);
+        }
+        if let Some(mean) = world.weather.halt {
+            world.later(mean, Happening::Halt);
+        }
         world.agenda.insert((Time(HEAL_MICROS), 0), Happening::Heal);
         world
+    }
+
+    /// The same world, in which the coordinator crashes after this event.
+    pub fn crashing_after(self, event: u64) -> World {
+        World {
+            crash_after: Some(event),
+            ..self
+        }
     }
 
     /// Runs until every run has ended and all is healed, or patience is over.
     pub fn run(mut self) -> Outcome {
         while self.violations.is_empty() && self.checker.violations.is_empty() {
             let first = self.agenda.first_key_value().map(|(&(at, _), _)| at);
-            let wake = self.federation.next_wake();
+            let wake = self.federation.next_wake().filter(|_| self.up);
             let at = match (first, wake) {
                 (Some(a), Some(b)) => a.min(b),
                 (Some(at), None) | (None, Some(at)) => at,
                 (None, None) => break,
             };
-            let healed = self.now.0 > HEAL_MICROS;
-            if healed && self.runs.values().all(|run| run.ended.is_some()) {
+            let settled = self.calm_for() > RETURN_MICROS && self.lived() > RETURN_MICROS;
+            if settled && self.up && self.runs.values().all(|run| run.ended.is_some()) {
+                self.look_at_nodes();
                 break;
             }
-            if at.0 > HEAL_MICROS + PATIENCE_MICROS {
+            if self.calm_for() > PATIENCE_MICROS {
                 self.violations
                     .push(format!("runs do not end: {}", self.unfinished()));
                 break;
             }
-            self.now = at;
+            // After a jump of the clock, what should have happened meanwhile happens late.
+            self.now = self.now.max(at);
             if first == Some(at) {
                 if let Some((_, happening)) = self.agenda.pop_first() {
                     self.happen(happening);
@@ -191,6 +198,16 @@ impl World {
         self.conclude()
     }
 
+    /// How long ago the last fault was, in microseconds.
+    pub fn calm_for(&self) -> u64 {
+        self.healed.map_or(0, |healed| self.now.0 - healed.0)
+    }
+
+    /// How long the coordinator has been there, in microseconds.
+    fn lived(&self) -> u64 {
+        self.now.0 - self.began.0
+    }
+
     fn unfinished(&self) -> String {
         let open = self.runs.iter().filter(|(_, run)| run.ended.is_none());
         let status = |id: &RunId| self.federation.status(self.now, id).map(|s| s.activity);
@@ -198,7 +215,34 @@ impl World {
             .collect()
     }
 
+    /// When all is well again, every node is used again.
+    fn look_at_nodes(&mut self) {
+        for node in &self.nodes {
+            let mut known = self.federation.cluster().roster().iter();
+            let found = known.find(|(_, known)| known.address == node.address);
+            if !found.is_some_and(|(_, known)| known.health == Health::Up) {
+                let health = found.map(|(_, known)| known.health);
+                let text = format!("{} is well, and not used: {health:?}", node.address);
+                self.violations.push(text);
+            }
+        }
+    }
+
     fn conclude(mut self) -> Outcome {
+        self.count_situations();
+        let mut violations = self.violations;
+        violations.extend(self.checker.violations);
+        Outcome {
+            violations,
+            met: self.met,
+            events: self.events,
+            micros: self.now.0,
+            trace: self.trace,
+        }
+    }
+
+    /// What the core counted in this life.
+    pub fn count_situations(&mut self) {
         let counts = self.federation.cluster().counts();
         for (situation, times) in [
             ("attempt failed", counts.failed),
@@ -213,34 +257,31 @@ impl World {
                 *self.met.entry(situation).or_default() += times;
             }
         }
-        let mut violations = self.violations;
-        violations.extend(self.checker.violations);
-        Outcome {
-            violations,
-            met: self.met,
-            events: self.events,
-            micros: self.now.0,
-            trace: self.trace,
-        }
     }
 
-    fn meet(&mut self, situation: &'static str) {
+    pub fn meet(&mut self, situation: &'static str) {
         *self.met.entry(situation).or_default() += 1;
     }
 
-    fn schedule(&mut self, delay: u64, happening: Happening) {
+    pub fn schedule(&mut self, delay: u64, happening: Happening) {
         self.next += 1;
         let at = self.now + Duration::from_micros(delay);
         self.agenda.insert((at, self.next), happening);
     }
 
+    /// The coordinator hears of this if it lives until then.
+    pub fn report(&mut self, delay: u64, event: Event) {
+        let fact = Happening::Fact(self.life, Box::new(event));
+        self.schedule(delay, fact);
+    }
+
     /// Some time within about twice this long.
-    fn later(&mut self, mean: u64, happening: Happening) {
+    pub fn later(&mut self, mean: u64, happening: Happening) {
         let delay = 1 + self.stream.below(mean * 2);
         self.schedule(delay, happening);
     }
 
-    fn delay(&mut self) -> u64 {
+    pub fn delay(&mut self) -> u64 {
         let delay = 50 + self.stream.below(self.weather.delay);
         if self.stream.chance(self.weather.stray) {
             delay * 100
@@ -249,176 +290,74 @@ impl World {
         }
     }
 
-    fn list(&mut self) {
+    pub fn list(&mut self) {
         let listed = self.nodes.iter().filter(|node| node.listed);
         let addresses = listed.map(|node| node.address.clone()).collect();
-        self.schedule(1, Happening::Fact(Box::new(Event::Listed(addresses))));
+        self.report(1, Event::Listed(addresses));
     }
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Fact(event) => self.tell(*event),
+            Happening::Fact(life, event) => self.heard(life, *event),
             Happening::Asked(at, request) => self.asked(at, request),
-            Happening::Done(at, incarnation, attempt, work, run) => {
-                self.done(at, incarnation, attempt, work, &run);
+            Happening::Done(at, incarnation, life, attempt, work, run) => {
+                self.done(at, incarnation, life, attempt, work, &run);
             }
             Happening::Wish => self.wish(),
             Happening::Trouble => self.trouble(),
+            Happening::Disk(life, stage) => self.write_on(life, stage),
+            Happening::Crash => self.crash_now(),
+            Happening::Halt => self.halt(),
+            Happening::Stopped(life) => self.stopped(life),
+            Happening::Start => self.start(),
             Happening::Heal => {
                 self.weather = Weather::calm();
+                self.healed = Some(self.now);
+                self.full_until = self.now;
                 self.nodes.iter_mut().for_each(SimNode::heal);
                 self.list();
             }
         }
     }
 
-    /// A client wants something: a run, the end of one, or one to go on.
-    fn wish(&mut self) {
-        self.wishes += 1;
-        if self.wishes < 6 && self.now.0 < HEAL_MICROS {
-            self.later(4_000_000, Happening::Wish);
+    /// Connections end with the life in which they were made; only answers to attempts may come later, to make it hard.
+    fn heard(&mut self, life: u64, event: Event) {
+        let is_answer = matches!(
+            event,
+            Event::Answered(..) | Event::Refused(_) | Event::Failed(..)
+        );
+        if !self.up || (life != self.life && !is_answer) {
+            return;
         }
-        let known: Vec<RunId> = self.runs.keys().cloned().collect();
-        if let Some(run) = known.first().filter(|_| self.stream.chance(0.15)).cloned() {
-            return self.tell(Event::Cancelled(run));
+        if life != self.life {
+            self.meet("answer of a former life");
         }
-        let stopped = |run: &SimRun| matches!(run.ended, Some(Ending::Stopped(_)));
-        let resumable = self
-            .runs
-            .iter()
-            .find(|(_, run)| stopped(run))
-            .map(|(id, _)| id.clone());
-        if let Some(id) = resumable {
-            self.meet("resumed");
-            if let Some(run) = self.runs.get_mut(&id) {
-                run.ended = None;
-                run.sum = None;
-            }
-            return self.tell(Event::Resumed(id));
-        }
-        self.submit();
-    }
-
-    fn submit(&mut self) {
-        let number = self.runs.len() as u64;
-        let id = RunId(format!("run-{number}"));
-        let uniform = self.stream.chance(0.3);
-        let mean = if uniform {
-            "fedavg:mean=uniform"
-        } else {
-            "fedavg"
-        };
-        let many = self.stream.chance(0.1);
-        let shards = 1 + self.stream.below(if many { 120 } else { 8 }) as u32;
-        let plan = Plan {
-            model: "simulated".to_owned(),
-            data: DataPlan {
-                spec: "simulated:".to_owned(),
-                partition: None,
-                shards: Some(shards),
-                held_out: 0.0,
-            },
-            rounds: 1 + self.stream.below(6) as u32,
-            training: Training::new(1, 0, 0.1, "cross-entropy", None).expect("in range"),
-            strategy: STRATEGIES.build(mean).expect("known"),
-            seed: Seed(self.stream.bits()),
-            cohort: self
-                .stream
-                .chance(0.3)
-                .then(|| 1 + self.stream.below(4) as u32),
-            quorum: self
-                .stream
-                .chance(0.5)
-                .then(|| 0.2 + 0.8 * self.stream.uniform()),
-            codec: "raw".to_owned(),
-            largest_update: 16.0,
-        };
-        let kinds = [
-            Evaluation::Central,
-            Evaluation::Central,
-            Evaluation::Nodes,
-            Evaluation::Nowhere,
-        ];
-        let run = SimRun {
-            seed: plan.seed.0,
-            model: vec![0.0; VALUES],
-            round: 0,
-            before: Vec::new(),
-            sum: None,
-            evaluation: kinds[self.stream.below(4) as usize],
-            private: self.stream.chance(0.2),
-            shards,
-            uniform,
-            whole: true,
-            ended: None,
-        };
-        if uniform {
-            self.meet("uniform mean");
-        }
-        self.checker.expect_run(&id, uniform);
-        self.runs.insert(id.clone(), run);
-        self.tell(Event::Submitted(id, plan));
-    }
-
-    fn trouble(&mut self) {
-        if self.now.0 < HEAL_MICROS
-            && let Some(mean) = self.weather.trouble
-        {
-            self.later(mean, Happening::Trouble);
-            let at = self.stream.below(self.nodes.len() as u64) as usize;
-            let trouble = Trouble::draw(&mut self.stream);
-            self.strike(at, trouble);
-        }
-    }
-
-    fn strike(&mut self, at: usize, trouble: Trouble) {
-        let node = &mut self.nodes[at];
-        let address = node.address.clone();
-        match trouble {
-            Trouble::Crash => node.alive = false,
-            Trouble::Start if !node.alive => {
-                node.restart();
-                self.meet("node restarted");
-            }
-            Trouble::Start => {}
-            Trouble::Freeze => node.frozen = true,
-            Trouble::Thaw => node.frozen = false,
-            Trouble::CutIn => node.deaf = true,
-            Trouble::CutOut => node.mute = true,
-            Trouble::Mend => (node.deaf, node.mute) = (false, false),
-            Trouble::Leave => {
-                node.leaving = true;
-                self.meet("left");
-                self.tell(Event::Left(address));
-            }
-            Trouble::Join => {
-                node.leaving = false;
-                self.meet("joined");
-                self.tell(Event::Joined(address));
-            }
-            Trouble::Delist => {
-                node.listed = false;
-                self.meet("delisted");
-                self.list();
-            }
-            Trouble::List => {
-                node.listed = true;
-                self.list();
-            }
-        }
+        self.tell(event);
     }
 
     /// Gives the core a fact and carries out what it asks for.
-    fn tell(&mut self, event: Event) {
+    pub fn tell(&mut self, event: Event) {
+        if !self.up {
+            return;
+        }
         self.events += 1;
         if self.loud {
             println!("{:>10} {event:?}", self.now.0);
         }
         self.open_parcel(&event);
-        self.checker.fact(&event);
-        let commands = self.federation.handle(self.now, event);
+        self.checker.fact(self.now, &event);
+        let mut commands = self.federation.handle(self.now, event);
         let wake = self.federation.next_wake();
+        let crashes = self.crash_after == Some(self.events);
+        if crashes {
+            // It may crash in the midst of carrying them out.
+            let done = self.stream.below(commands.len() as u64 + 1);
+            commands.truncate(done as usize);
+        }
         self.checker.commands(self.now, &commands, wake);
+        if !crashes {
+            self.checker.nothing_left(self.now);
+        }
         for (id, node) in self.federation.cluster().roster().iter() {
             if let Some(at) = self.nodes.iter().position(|n| n.address == node.address) {
                 self.addresses.insert(id, at);
@@ -431,49 +370,10 @@ impl World {
             self.note(&command);
             self.carry_out(command);
         }
-    }
-
-    /// What comes with an answer is there before the core hears of it.
-    fn open_parcel(&mut self, event: &Event) {
-        match event {
-            Event::Answered(attempt, answer) => {
-                if !self.out.contains_key(attempt) {
-                    self.meet("duplicate answer");
-                }
-                if self.speculative.contains(attempt) && self.out.contains_key(attempt) {
-                    self.meet("second attempt won");
-                }
-                let Some((id, Work::Train { round, shards })) = self.out.get(attempt).cloned()
-                else {
-                    self.parcels.insert(*attempt, vec![(1, vec![9.0; VALUES])]);
-                    return;
-                };
-                let start = self.sent.get(attempt).cloned().unwrap_or_default();
-                let run = self.runs.get(&id);
-                let (seed, uniform) = run.map_or((0, false), |run| (run.seed, run.uniform));
-                let bring = |&shard: &u32| {
-                    let weight = if uniform { 1 } else { rows_of(shard) };
-                    (weight, update(seed, round, shard, &start))
-                };
-                self.parcels
-                    .insert(*attempt, shards.iter().map(bring).collect());
-                if shards.len() > 1 {
-                    self.meet("many shards in one task");
-                }
-                let wrong = |(trained, shard): (&Trained, &u32)| {
-                    !trained.loss.is_finite() || trained.rows > rows_of(*shard)
-                };
-                if let Answer::Update(trained) = answer
-                    && trained.iter().zip(shards.iter()).any(wrong)
-                {
-                    self.meet("invalid update");
-                }
-            }
-            Event::Greeted(_, _, Ok(_)) => self.meet("greeted"),
-            Event::Failed(_, failure) if failure.reason.contains("acceptable") => {
-                self.meet("invalid update");
-            }
-            _ => {}
+        self.begin_to_write();
+        if crashes {
+            let death = self.draw_death();
+            self.crash(death);
         }
     }
 
@@ -484,345 +384,26 @@ impl World {
         }
     }
 
-    fn send(&mut self, node: NodeId, request: Request) {
-        let Some(&at) = self.addresses.get(&node) else {
-            return;
-        };
-        let delay = self.delay();
-        let lost = self.stream.chance(self.weather.loss);
-        if !self.nodes[at].alive {
-            let failure = Failure::new(FailureKind::Unreachable, "refused");
-            return self.schedule(delay, Happening::Fact(Box::new(failed(&request, failure))));
-        }
-        if !lost && !self.nodes[at].deaf {
-            self.schedule(delay, Happening::Asked(at, request));
+    pub fn say(&self, what: &str) {
+        if self.loud {
+            println!("{:>10} -- {what}", self.now.0);
         }
     }
 
-    fn answer(&mut self, at: usize, event: Event) {
-        if self.nodes[at].mute || self.stream.chance(self.weather.loss) {
-            return;
-        }
-        if self.stream.chance(self.weather.repeat) {
-            let delay = self.delay();
-            self.schedule(delay, Happening::Fact(Box::new(event.clone())));
-        }
-        let delay = self.delay();
-        self.schedule(delay, Happening::Fact(Box::new(event)));
-    }
-
-    fn asked(&mut self, at: usize, request: Request) {
-        let node = self.nodes[at].clone();
-        if !node.alive {
-            let delay = self.delay();
-            let failure = Failure::new(FailureKind::Unreachable, "reset");
-            return self.schedule(delay, Happening::Fact(Box::new(failed(&request, failure))));
-        }
-        if node.frozen {
-            // It waits in the node's buffers.
-            return self.schedule(500_000, Happening::Asked(at, request));
-        }
-        match request {
-            Request::Greet(id, beat) => {
-                self.answer(at, Event::Greeted(id, beat, Ok(node.greeting())));
-            }
-            Request::Beat(id, beat) => {
-                let pulse = Pulse {
-                    incarnation: node.incarnation,
-                    load: 0.5,
-                    leaving: node.leaving,
-                };
-                self.answer(at, Event::Pulsed(id, beat, Ok(pulse)));
-            }
-            Request::Task(attempt, work, run, may_refuse) => {
-                if may_refuse && self.stream.chance(self.weather.refusal) {
-                    return self.answer(at, Event::Refused(attempt));
-                }
-                let pace = node.pace / 2 + self.stream.below(node.pace);
-                let done = Happening::Done(at, node.incarnation, attempt, work, run);
-                self.schedule(pace, done);
-            }
-        }
-    }
-
-    fn done(&mut self, at: usize, incarnation: i64, attempt: AttemptId, work: Work, run: &RunId) {
-        let node = self.nodes[at].clone();
-        if !node.alive || node.incarnation != incarnation {
-            let failure = Failure::new(FailureKind::Unreachable, "reset");
-            let delay = self.delay();
-            return self.schedule(
-                delay,
-                Happening::Fact(Box::new(Event::Failed(attempt, failure))),
-            );
-        }
-        if node.frozen {
-            let again = Happening::Done(at, incarnation, attempt, work, run.clone());
-            return self.schedule(500_000, again);
-        }
-        if self.stream.chance(self.weather.failure) {
-            let failure = Failure::new(FailureKind::Reported, "out of memory");
-            return self.answer(at, Event::Failed(attempt, failure));
-        }
-        let invalid = self.stream.chance(self.weather.invalid);
-        let answer = match work {
-            Work::Train { shards, .. } => {
-                let honest = |&shard: &u32| Trained {
-                    rows: rows_of(shard),
-                    loss: 1.0,
-                };
-                let mut trained: Vec<Trained> = shards.iter().map(honest).collect();
-                let spoilt = self.stream.below(shards.len() as u64) as usize;
-                match (invalid, self.stream.below(4)) {
-                    (true, 0) => trained[spoilt].rows += 1,
-                    (true, 1) => trained[spoilt].loss = f64::NAN,
-                    (true, 2) => drop(trained.pop()),
-                    (true, _) => {
-                        let failure = Failure::new(FailureKind::Invalid, "not acceptable: NaN");
-                        return self.answer(at, Event::Failed(attempt, failure));
-                    }
-                    (false, _) => {}
-                }
-                Answer::Update(trained)
-            }
-            Work::Evaluate { .. } => {
-                self.meet("evaluated by nodes");
-                Answer::Metrics(Metrics {
-                    rows: 5,
-                    correct: 3,
-                    loss: 0.5,
-                })
-            }
-            Work::Initialise => Answer::Parameters,
-        };
-        self.answer(at, Event::Answered(attempt, answer));
-    }
-
-    fn carry_out(&mut self, command: Command) {
-        match command {
-            Command::Greet(node, beat) => self.send(node, Request::Greet(node, beat)),
-            Command::Beat(node, beat) => self.send(node, Request::Beat(node, beat)),
-            Command::Dispatch {
-                attempt,
-                node,
-                run,
-                work,
-                may_refuse,
-                ..
-            } => {
-                if self.out.values().any(|(r, w)| *r == run && *w == work) {
-                    self.speculative.insert(attempt);
-                }
-                self.out.insert(attempt, (run.clone(), work.clone()));
-                if let Some(sim) = self.runs.get(&run) {
-                    if sim.private {
-                        *self.met.entry("private shard").or_default() += 1;
-                    }
-                    self.sent.insert(attempt, sim.model.clone());
-                }
-                self.send(node, Request::Task(attempt, work, run, may_refuse));
-            }
-            Command::Cancel(attempt, _) => {
-                self.out.remove(&attempt);
-            }
-            Command::Discard(attempt) => {
-                self.parcels.remove(&attempt);
-            }
-            Command::Prepare(run) => self.prepare(&run),
-            Command::Open {
-                run,
-                round,
-                weight_limit,
-            } => {
-                if let Some(sim) = self.runs.get_mut(&run) {
-                    if sim.round >= round {
-                        sim.model = sim.before.clone();
-                        sim.round = round - 1;
-                        *self.met.entry("step undone").or_default() += 1;
-                    }
-                    sim.sum = Some((round, weight_limit, empty_sum(weight_limit)));
-                }
-            }
-            Command::Fold {
-                run,
-                round,
-                attempt,
-                weight,
-            } => self.fold(&run, round, attempt, weight),
-            Command::Step { run, round, .. } => self.step(&run, round),
-            Command::Evaluate(run, round) => {
-                let metrics = Metrics {
-                    rows: 10,
-                    correct: 5,
-                    loss: 0.5,
-                };
-                let fact = Event::Evaluated(run, round, Ok(metrics));
-                self.later(2_000, Happening::Fact(Box::new(fact)));
-            }
-            Command::Publish(run, entry) => self.told(&run, entry.event),
-            Command::Record(..) => {}
-            Command::Adopt(..) | Command::Part(_) | Command::Release(_) | Command::Forget(_) => {}
-        }
-    }
-
-    fn prepare(&mut self, run: &RunId) {
-        let Some(sim) = self.runs.get(run) else {
-            return;
-        };
-        let shard = |shard: u32| Shard {
-            name: name_of(shard),
-            rows: rows_of(shard),
-            private: sim.private,
-        };
-        let prepared = Prepared {
-            shards: (0..sim.shards).map(shard).collect(),
-            evaluation: sim.evaluation,
-            parameters: true,
-        };
-        let fact = Event::Prepared(run.clone(), Ok(prepared));
-        self.later(5_000, Happening::Fact(Box::new(fact)));
-    }
-
-    fn fold(&mut self, run: &RunId, round: u32, attempt: AttemptId, weight: u64) {
-        self.out.remove(&attempt);
-        let parcel = self.parcels.remove(&attempt);
-        let sum = self.runs.get_mut(run).and_then(|sim| sim.sum.as_mut());
-        match (parcel, sum) {
-            (Some(brought), Some((open, limit, sum))) if *open == round => {
-                if let Err(error) = add(sum, *limit, &brought, weight) {
-                    self.violations.push(error.to_string());
-                }
-            }
-            _ => self
-                .violations
-                .push(format!("nothing to fold for attempt {}", attempt.0)),
-        }
-    }
-
-    /// Makes the step, and holds the new model against the one worked out straight.
-    fn step(&mut self, run: &RunId, round: u32) {
-        let counted = self.checker.counted(run, round);
-        let Some(sim) = self.runs.get_mut(run) else {
-            return;
-        };
-        let Some((_, limit, sum)) = sim.sum.take() else {
-            return self.violations.push(format!("{run} steps without a sum"));
-        };
-        let stepped = step(&sim.model, &sum);
-        let expected = reference_step(sim.seed, round, &sim.model, &counted, limit);
-        if stepped != expected {
-            let text = format!("{run} round {round}: {stepped:?}, worked out {expected:?}");
-            self.violations.push(text);
-        }
-        sim.before = std::mem::replace(&mut sim.model, stepped);
-        sim.round = round;
-        let fact = Event::Stepped(run.clone(), round, Ok(digest(&sim.model)));
-        self.later(2_000, Happening::Fact(Box::new(fact)));
-    }
-
-    fn told(&mut self, run: &RunId, event: RunEvent) {
-        match event {
-            RunEvent::Round(report) => {
-                let partial = report.counted < report.asked;
-                if partial {
-                    self.meet("partial round");
-                }
-                if let Some(sim) = self.runs.get_mut(run) {
-                    sim.whole &= !partial;
-                    if digest(&sim.model) != report.digest {
-                        self.violations.push(format!("{run} reports another model"));
-                    }
-                }
-            }
-            RunEvent::Notice(text) if text.contains("below quorum") => self.meet("below quorum"),
-            RunEvent::Notice(text) if text.contains("no answer within") => {
-                self.meet("attempt limit");
-            }
-            RunEvent::Ended(ending) => self.ended(run, ending),
-            RunEvent::Started | RunEvent::Notice(_) => {}
-        }
-    }
-
-    fn ended(&mut self, run: &RunId, ending: Ending) {
-        self.meet(match ending {
-            Ending::Succeeded(_) => "succeeded run",
-            Ending::Failed(_) => "failed run",
-            Ending::Cancelled => "cancelled",
-            Ending::Stopped(_) => "stopped run",
-        });
-        self.out.retain(|_, (owner, _)| owner != run);
-        // The attempts that failed lie some seconds back.
-        let calm = self.now.0 > HEAL_MICROS + 20_000_000;
-        let reachable = |node: &SimNode| node.hears() && !node.mute && node.listed && !node.leaving;
-        if matches!(ending, Ending::Stopped(_)) && calm && self.nodes.iter().any(reachable) {
-            self.violations
-                .push(format!("{run} is stopped though nodes can be reached"));
-        }
-        if matches!(ending, Ending::Succeeded(_)) {
-            self.compare_with_calm(run);
-        }
-        if let Some(sim) = self.runs.get_mut(run) {
-            sim.ended = Some(ending);
-        }
-    }
-
-    /// A run in which every shard counted has the model of a run that nothing disturbed.
-    fn compare_with_calm(&mut self, run: &RunId) {
-        let Some((plan, _)) = self.federation.plan_of(run) else {
-            return;
-        };
-        let (rounds, cohort, strategy) = (plan.rounds, plan.cohort, plan.strategy);
-        let Some(sim) = self.runs.get(run).filter(|sim| sim.whole) else {
-            return;
-        };
-        if cohort.is_some_and(|cohort| cohort < sim.shards) {
-            return;
-        }
-        let weights: Vec<(u32, u64)> = (0..sim.shards)
-            .map(|shard| (shard, strategy.weight(rows_of(shard))))
-            .collect();
-        let limit = weights.iter().map(|(_, weight)| weight).sum();
-        let mut model = vec![0.0; VALUES];
-        for round in 1..=rounds {
-            model = reference_step(sim.seed, round, &model, &weights, limit);
-        }
-        if model == sim.model {
-            self.meet("undisturbed equal");
-        } else {
-            self.violations
-                .push(format!("{run}: another model than undisturbed"));
-        }
+    /// A core that knows nothing yet. Attempt ids begin where no former life has been.
+    pub fn new_federation(&self) -> Federation {
+        federation(self.policy, 1 + (self.life << 32))
     }
 }
 
-fn node(at: usize, weather: &Weather, stream: &mut Stream) -> SimNode {
-    let slow = if stream.chance(0.3) {
-        weather.slowness
-    } else {
-        1
+fn federation((policy, seed): (&str, Seed), first_attempt: u64) -> Federation {
+    let config = Config {
+        attempt_limit: Duration::from_micros(ATTEMPT_LIMIT),
+        straggler_floor: Duration::from_millis(300),
+        placement_limit: Duration::from_secs(6),
+        ..Config::default()
     };
-    SimNode {
-        address: format!("10.0.0.{}:5106", at + 1),
-        slots: 1 + stream.below(3) as u32,
-        alive: stream.chance(0.9),
-        frozen: false,
-        deaf: false,
-        mute: false,
-        leaving: false,
-        listed: true,
-        incarnation: 1,
-        pace: (5_000 + stream.below(100_000)) * slow,
-        hosted: (0..8)
-            .filter(|shard| *shard % 2 == at as u32 % 2)
-            .map(name_of)
-            .collect(),
-    }
-}
-
-/// What the shell reports when a request did not get through.
-fn failed(request: &Request, failure: Failure) -> Event {
-    match request {
-        Request::Greet(node, beat) => Event::Greeted(*node, *beat, Err(failure)),
-        Request::Beat(node, beat) => Event::Pulsed(*node, *beat, Err(failure)),
-        Request::Task(attempt, ..) => Event::Failed(*attempt, failure),
-    }
+    let policy = POLICIES.build(policy).expect("a known policy");
+    let cluster = Cluster::new(config, policy, seed, first_attempt);
+    Federation::new(cluster, 0.5).recording()
 }

@@ -1,0 +1,246 @@
+//! What clients want: runs, the end of one, or one to go on; and what they are told.
+
+use roundtable::fed::strategy::STRATEGIES;
+use roundtable::fed::{DataPlan, Ending, Entry, Evaluation, Event, Plan, RunEvent, RunId};
+use roundtable::ml::training::Training;
+use roundtable::seed::{Seed, Stream};
+
+use crate::arithmetic::{VALUES, digest, reference_step};
+use crate::faults::HEAL_MICROS;
+use crate::nodes::SimNode;
+use crate::world::{Happening, World};
+
+/// Rounds of the longest run.
+const MOST_ROUNDS: u64 = 6;
+
+pub fn rows_of(shard: u32) -> u64 {
+    10 + u64::from(shard) * 7
+}
+
+pub fn name_of(shard: u32) -> String {
+    format!("shard-{shard}")
+}
+
+/// A run that a client asked for, and what it knows of it.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub plan: Plan,
+    pub evaluation: Evaluation,
+    pub private: bool,
+    pub shards: u32,
+    pub uniform: bool,
+    /// Whether the client was told that it is accepted.
+    started: bool,
+    /// The round after which it went on in this life of the coordinator.
+    pub restored: u32,
+    /// Whether every shard counted in every round that was told.
+    whole: bool,
+    /// Digests of the models of a run that nothing disturbed, round for round.
+    calm: Vec<[u8; 32]>,
+    pub ended: Option<Ending>,
+}
+
+impl Wanted {
+    fn draw(stream: &mut Stream) -> Wanted {
+        let uniform = stream.chance(0.3);
+        let mean = if uniform {
+            "fedavg:mean=uniform"
+        } else {
+            "fedavg"
+        };
+        let many = stream.chance(0.1);
+        let shards = 1 + stream.below(if many { 120 } else { 8 }) as u32;
+        let few = stream.chance(0.3);
+        let given = stream.chance(0.5);
+        let plan = Plan {
+            model: "simulated".to_owned(),
+            data: DataPlan {
+                spec: "simulated:".to_owned(),
+                partition: None,
+                shards: Some(shards),
+                held_out: 0.0,
+            },
+            rounds: 1 + stream.below(MOST_ROUNDS) as u32,
+            training: Training::new(1, 0, 0.1, "cross-entropy", None).expect("in range"),
+            strategy: STRATEGIES.build(mean).expect("known"),
+            seed: Seed(stream.bits()),
+            cohort: few.then(|| 1 + stream.below(4) as u32),
+            quorum: given.then(|| 0.2 + 0.8 * stream.uniform()),
+            codec: "raw".to_owned(),
+            largest_update: 16.0,
+        };
+        let kinds = [
+            Evaluation::Central,
+            Evaluation::Central,
+            Evaluation::Nodes,
+            Evaluation::Nowhere,
+        ];
+        let sampled = plan.cohort.is_some_and(|cohort| cohort < shards);
+        Wanted {
+            calm: undisturbed(&plan, shards),
+            plan,
+            evaluation: kinds[stream.below(4) as usize],
+            private: stream.chance(0.2),
+            shards,
+            uniform,
+            started: false,
+            restored: 0,
+            whole: !sampled,
+            ended: None,
+        }
+    }
+
+    /// What the disk kept counts as told: a client may read it.
+    pub fn restore<'a>(&mut self, entries: impl Iterator<Item = &'a Entry>) {
+        self.started = true;
+        for entry in entries {
+            if let RunEvent::Round(report) = &entry.event {
+                self.whole &= report.counted == report.asked;
+            }
+        }
+    }
+}
+
+/// The models of a run in which every shard counts, worked out straight.
+fn undisturbed(plan: &Plan, shards: u32) -> Vec<[u8; 32]> {
+    let weights: Vec<(u32, u64)> = (0..shards)
+        .map(|shard| (shard, plan.strategy.weight(rows_of(shard))))
+        .collect();
+    let limit = weights.iter().map(|(_, weight)| weight).sum();
+    let mut model = vec![0.0; VALUES];
+    let rounds = (1..=plan.rounds).map(|round| {
+        model = reference_step(plan.seed.0, round, &model, &weights, limit);
+        digest(&model)
+    });
+    rounds.collect()
+}
+
+impl World {
+    /// A client wants something: a run, the end of one, or one to go on.
+    pub fn wish(&mut self) {
+        self.wishes += 1;
+        if self.wishes < 6 && self.now.0 < HEAL_MICROS {
+            self.later(4_000_000, Happening::Wish);
+        }
+        if !self.up || self.halting {
+            return;
+        }
+        let started = self.runs.iter().filter(|(_, run)| run.started);
+        let known: Vec<RunId> = started.map(|(id, _)| id.clone()).collect();
+        if !known.is_empty() && self.stream.chance(0.15) {
+            let which = self.stream.below(known.len() as u64) as usize;
+            return self.tell(Event::Cancelled(known[which].clone()));
+        }
+        let stopped = |run: &Wanted| matches!(run.ended, Some(Ending::Stopped(_)));
+        let resumable = self.runs.iter().find(|(_, run)| stopped(run));
+        if let Some(id) = resumable.map(|(id, _)| id.clone()) {
+            self.meet("resumed");
+            if !self.materials.holds(&id) {
+                self.meet("resumed after a restart");
+            }
+            if let Some(run) = self.runs.get_mut(&id) {
+                run.ended = None;
+            }
+            return self.tell(Event::Resumed(id));
+        }
+        self.submit();
+    }
+
+    /// A run is recorded before it is taken in.
+    fn submit(&mut self) {
+        if self.disk_fails() {
+            return self.meet("refused by the disk");
+        }
+        let id = RunId(format!("run-{}", self.runs.len()));
+        let wanted = Wanted::draw(&mut self.stream);
+        if wanted.uniform {
+            self.meet("uniform mean");
+        }
+        let plan = wanted.plan.clone();
+        self.checker.expect_run(&id, &plan, wanted.shards);
+        self.disk.accept(&id, &plan, self.now.0);
+        self.runs.insert(id.clone(), wanted);
+        let delay = 1 + self.stream.below(5_000);
+        self.report(delay, Event::Submitted(id, plan));
+    }
+
+    pub fn told(&mut self, run: &RunId, entry: &Entry) {
+        let folder = self.disk.folder(run);
+        let durable = folder.and_then(|folder| folder.durable.get(&entry.number));
+        let parameters = match &entry.event {
+            RunEvent::Round(report) => folder.is_some_and(|folder| folder.keeps(report.round)),
+            _ => true,
+        };
+        self.checker
+            .published(self.now, run, entry, durable, parameters);
+        match &entry.event {
+            RunEvent::Round(report) => {
+                let partial = report.counted < report.asked;
+                if partial {
+                    self.meet("partial round");
+                }
+                let Some(wanted) = self.runs.get_mut(run) else {
+                    return;
+                };
+                wanted.whole &= !partial;
+                let calm = wanted.calm.get(report.round as usize - 1);
+                if wanted.whole && calm != Some(&report.digest) {
+                    let text = format!("{run}: another model than undisturbed: {report:?}");
+                    self.violations.push(text);
+                }
+            }
+            RunEvent::Notice(text) if text.contains("below quorum") => self.meet("below quorum"),
+            RunEvent::Notice(text) if text.contains("no answer within") => {
+                self.meet("attempt limit");
+            }
+            RunEvent::Notice(text) if text.contains("recorded again") => {
+                self.meet("recorded again");
+            }
+            RunEvent::Ended(ending) => self.ended(run, ending.clone()),
+            RunEvent::Started => {
+                if let Some(wanted) = self.runs.get_mut(run) {
+                    wanted.started = true;
+                }
+            }
+            RunEvent::Notice(_) => {}
+        }
+    }
+
+    fn ended(&mut self, run: &RunId, ending: Ending) {
+        self.meet(match ending {
+            Ending::Succeeded(_) => "succeeded run",
+            Ending::Failed(_) => "failed run",
+            Ending::Cancelled => "cancelled",
+            Ending::Stopped(_) => "stopped run",
+        });
+        self.materials.out.retain(|_, (owner, _)| owner != run);
+        // The attempts that failed lie some seconds back.
+        let calm = self.calm_for() > 45_000_000;
+        let reachable = |node: &SimNode| node.hears() && !node.mute && node.listed && !node.leaving;
+        if matches!(ending, Ending::Stopped(_)) && calm && self.nodes.iter().any(reachable) {
+            self.violations
+                .push(format!("{run} is stopped though nodes can be reached"));
+        }
+        let Some(wanted) = self.runs.get_mut(run) else {
+            return;
+        };
+        if let Ending::Succeeded(report) = &ending
+            && wanted.whole
+        {
+            let equal = wanted.calm.last() == Some(&report.digest);
+            let another_life = wanted.restored > 0;
+            if !equal {
+                let text = format!("{run}: ended with another model than undisturbed");
+                self.violations.push(text);
+            } else if another_life {
+                *self
+                    .met
+                    .entry("undisturbed equal after a restart")
+                    .or_default() += 1;
+            } else {
+                *self.met.entry("undisturbed equal").or_default() += 1;
+            }
+        }
+        wanted.ended = Some(ending);
+    }
+}
