@@ -101,6 +101,8 @@ pub(super) struct Run {
     /// When something last happened, and what was last said about waiting.
     pub(super) stirred: Time,
     pub(super) said: Option<String>,
+    /// Whether it was said that something counts unaudited.
+    pub(super) said_unaudited: bool,
 }
 
 impl Run {
