@@ -119,9 +119,9 @@ impl Federation {
             let tainted = tainted.filter(|round| round.rests_on(address)).cloned();
             let number = tainted.as_ref().map(|round| round.number);
             let then = number.map_or(String::new(), |n| format!("; round {n} begins anew"));
-            let before = self.run(&id).is_some_and(|run| run.finished > 0);
-            let kept = if before {
-                "; rounds finished before stay as they are"
+            let trained = |run: &Run| run.finished > 0 || run.trained().is_some();
+            let kept = if self.run(&id).is_some_and(trained) {
+                "; rounds trained before stay as they are"
             } else {
                 ""
             };

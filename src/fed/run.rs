@@ -124,6 +124,14 @@ impl Run {
         }
     }
 
+    /// The round under way, if all of its updates are there.
+    pub(super) fn trained(&self) -> Option<&Round> {
+        match &self.phase {
+            Phase::Stepping(round) | Phase::Evaluating { round, .. } => Some(round),
+            _ => None,
+        }
+    }
+
     /// Largest sum of weights that the shards of a cohort can have.
     pub(super) fn weight_limit(&self, cohort: &[u32]) -> u64 {
         cohort
