@@ -163,7 +163,7 @@ fn told(client: Child) -> (Vec<u64>, String) {
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
     let rounds = events.iter().filter(|event| event["event"] == "round");
-    let digest = rounds.clone().last().expect("a round")["digest"].clone();
+    let digest = rounds.clone().next_back().expect("a round")["digest"].clone();
     let rounds = rounds.filter_map(|event| event["round"].as_u64()).collect();
     (rounds, digest.as_str().expect("a digest").to_owned())
 }

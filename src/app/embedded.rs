@@ -21,6 +21,8 @@ pub struct Config {
     pub load: Load,
     /// Files of data specs lie below this.
     pub data_root: PathBuf,
+    /// Where runs are kept; none if they end with the cluster.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -30,6 +32,7 @@ impl Default for Config {
             policy: "load-balancing".to_owned(),
             load: Load::Probability(0.0),
             data_root: PathBuf::from("."),
+            state: None,
         }
     }
 }
@@ -66,6 +69,7 @@ impl Cluster {
             policy: config.policy,
             nodes: NodeList::Fixed(addresses),
             data_root: config.data_root,
+            state: config.state,
             ..coordinator::Config::default()
         })?;
         Ok(Cluster { coordinator, nodes })

@@ -1,4 +1,4 @@
-//! Long byte strings, held in pieces: in memory, or, when they are very long, in a file without a name.
+//! Long byte strings, held in pieces: in memory, or, when they are very long or very many, in files without a name.
 //!
 //! Pieces are as long as the chunks in which blobs travel. So nothing is ever copied together, buffers of one size
 //! are used again and again, and a model of hundreds of megabytes passes through a coordinator that never has the
@@ -7,10 +7,12 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use bytes::{Bytes, BytesMut};
 
+use super::memory;
 use crate::ml::layout::Layout;
 use crate::ml::parameters::{Parameters, ParametersError};
 use crate::wire::buffers;
@@ -19,6 +21,9 @@ use crate::wire::buffers;
 pub const PIECE: usize = buffers::SIZE;
 /// What is longer is kept in a file: it goes through the system's cache, which gives way to programs.
 const LONGEST_IN_MEMORY: usize = 128 << 20;
+/// So are those that would make all of them together longer than this, or than a quarter of the memory there is: many
+/// nodes may send their updates at once.
+const MOST_IN_MEMORY: usize = 1 << 30;
 
 /// Bytes that can be had piece by piece. Clones share them.
 #[derive(Clone, Debug)]
@@ -29,7 +34,10 @@ pub struct Held {
 
 #[derive(Clone, Debug)]
 enum Place {
-    Memory(Arc<[Bytes]>),
+    Memory {
+        pieces: Arc<[Bytes]>,
+        _share: Option<Arc<Share>>,
+    },
     File(Arc<File>),
 }
 
@@ -66,7 +74,7 @@ impl Held {
     /// When there is no such piece.
     pub fn piece(&self, number: usize) -> io::Result<Bytes> {
         match &self.place {
-            Place::Memory(pieces) => Ok(pieces[number].clone()),
+            Place::Memory { pieces, .. } => Ok(pieces[number].clone()),
             Place::File(file) => {
                 let offset = number * PIECE;
                 let mut piece = buffers::take(PIECE.min(self.length - offset));
@@ -110,6 +118,31 @@ impl Held {
     }
 }
 
+/// A share of the memory that all byte strings have together, until it is dropped.
+#[derive(Debug)]
+struct Share(usize);
+
+static SHARED: AtomicUsize = AtomicUsize::new(0);
+
+impl Share {
+    /// Room for so many bytes, if there is any.
+    fn of(length: usize) -> Option<Share> {
+        static MOST: LazyLock<usize> = LazyLock::new(|| MOST_IN_MEMORY.min(memory::allowed() / 4));
+        let add = |shared: usize| shared.checked_add(length).filter(|sum| sum <= &*MOST);
+        if length > LONGEST_IN_MEMORY {
+            return None;
+        }
+        let added = SHARED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        added.ok().map(|_| Share(length))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        SHARED.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
 /// Takes in bytes one after the other.
 #[derive(Debug)]
 pub struct Collector {
@@ -122,7 +155,7 @@ pub struct Collector {
 
 #[derive(Debug)]
 enum Taken {
-    Memory(Vec<Bytes>),
+    Memory(Vec<Bytes>, Share),
     File(File),
 }
 
@@ -132,10 +165,9 @@ impl Collector {
     /// # Errors
     /// When they are to be kept in a file and none can be made.
     pub fn new(length: usize) -> io::Result<Collector> {
-        let place = if length > LONGEST_IN_MEMORY {
-            Taken::File(tempfile::tempfile()?)
-        } else {
-            Taken::Memory(Vec::new())
+        let place = match Share::of(length) {
+            Some(share) => Taken::Memory(Vec::new(), share),
+            None => Taken::File(tempfile::tempfile()?),
         };
         Ok(Collector {
             length,
@@ -186,7 +218,7 @@ impl Collector {
     fn keep(&mut self, piece: Bytes) -> io::Result<()> {
         let offset = (self.taken - piece.len()) as u64;
         match &mut self.place {
-            Taken::Memory(pieces) => pieces.push(piece),
+            Taken::Memory(pieces, _) => pieces.push(piece),
             Taken::File(file) => file.write_all_at(&piece, offset)?,
         }
         Ok(())
@@ -201,7 +233,10 @@ impl Collector {
         Held {
             length: self.length,
             place: match self.place {
-                Taken::Memory(pieces) => Place::Memory(pieces.into()),
+                Taken::Memory(pieces, share) => Place::Memory {
+                    pieces: pieces.into(),
+                    _share: Some(Arc::new(share)),
+                },
                 Taken::File(file) => Place::File(Arc::new(file)),
             },
         }
@@ -247,7 +282,10 @@ impl From<Bytes> for Held {
             .map(|offset| bytes.slice(offset..bytes.len().min(offset + PIECE)));
         Held {
             length: bytes.len(),
-            place: Place::Memory(pieces.collect()),
+            place: Place::Memory {
+                pieces: pieces.collect(),
+                _share: None,
+            },
         }
     }
 }
@@ -279,6 +317,19 @@ mod tests {
         assert_eq!(&held.piece(256).unwrap()[..], [0, 0, 0]);
         assert!(held.piece(7).unwrap().iter().all(|&byte| byte == 7));
         assert_eq!(held.whole().unwrap()[5 * PIECE], 5);
+    }
+
+    #[test]
+    fn together_they_take_no_more_memory_than_they_may() {
+        let longest = LONGEST_IN_MEMORY;
+        // Announced and not there: no memory is taken for them.
+        let many: Vec<Collector> = (0..=MOST_IN_MEMORY / longest)
+            .map(|_| Collector::new(longest).unwrap())
+            .collect();
+        let last = many.last().map(|it| matches!(it.place, Taken::File(_)));
+        assert_eq!(last, Some(true));
+        drop(many);
+        assert!(Share::of(1).is_some(), "there is room again");
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod coordinator;
 pub mod dial;
 pub mod embedded;
 pub mod held;
+mod memory;
 pub mod node;
 pub mod program;
 pub mod signals;

@@ -63,6 +63,7 @@ pub fn serve<S>(
     stop: impl FnOnce(&S),
 ) -> ExitCode {
     log();
+    allow_many_files();
     let ending = match Ending::catch() {
         Ok(ending) => ending,
         Err(error) => return fail(format!("cannot catch signals: {error}"), None),
@@ -78,6 +79,17 @@ pub fn serve<S>(
     ending.wait();
     stop(&server);
     ExitCode::SUCCESS
+}
+
+/// Open files asked for; the system may allow fewer.
+const FILES: u64 = 65_536;
+
+/// Every connection is an open file, and systems start programs with leave for few: they have to ask for more.
+fn allow_many_files() {
+    match rlimit::increase_nofile_limit(FILES) {
+        Ok(allowed) => log::debug!("{allowed} files may be open at once"),
+        Err(error) => log::debug!("cannot ask for more open files: {error}"),
+    }
 }
 
 /// Warns when other machines may reach a program that trusts whoever calls.

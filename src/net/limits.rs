@@ -35,10 +35,26 @@ pub struct Limits {
     pub stack: usize,
 }
 
+impl Limits {
+    /// The same for a process that may open so many files: a quarter is kept for calls of its own and for data.
+    /// Where that leaves fewer connections, silent newcomers get half of them, so that they push out each other.
+    pub(super) fn within(self, files: usize) -> Limits {
+        let most = (files - files / 4).max(1);
+        if most >= self.connections {
+            return self;
+        }
+        Limits {
+            connections: most,
+            newcomers: self.newcomers.min(most.div_ceil(2)),
+            ..self
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            connections: 4_096,
+            connections: 8_192,
             per_address: 2_048,
             newcomers: 256,
             first_call: Duration::from_secs(10),
@@ -49,5 +65,19 @@ impl Default for Limits {
             message: 64 << 20,
             stack: 256 << 10,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_files_are_few_connections() {
+        let few = Limits::default().within(64);
+        assert_eq!((few.connections, few.newcomers), (48, 24));
+        let many = Limits::default().within(usize::MAX);
+        assert_eq!((many.connections, many.newcomers), (8_192, 256));
+        assert_eq!(Limits::default().within(0).connections, 1);
     }
 }

@@ -11,6 +11,9 @@ use super::service::Peer;
 use super::slot::{Counts, Phase, Slot};
 use crate::clock;
 
+/// A connection that was closed to make room is gone sooner than this.
+const PARTING: Duration = Duration::from_millis(100);
+
 /// All connections of one server.
 #[derive(Debug)]
 pub(super) struct Registry {
@@ -28,6 +31,8 @@ struct State {
     open: BTreeMap<u64, Arc<Slot>>,
     per_address: BTreeMap<IpAddr, usize>,
     newcomers: usize,
+    /// Closed to make room, and their threads still hold their sockets.
+    parting: usize,
     counts: Counts,
 }
 
@@ -65,7 +70,7 @@ impl Registry {
         stream: TcpStream,
         address: SocketAddr,
     ) -> Result<Arc<Slot>, Refusal> {
-        let mut state = self.lock();
+        let mut state = self.lock_when_parted();
         if self.is_stopping() {
             return Err(Refusal::Stopping);
         }
@@ -86,8 +91,11 @@ impl Registry {
     /// Forgets a connection whose thread is done with it, and closes its socket.
     pub(super) fn release(&self, slot: Arc<Slot>) {
         slot.close_if(|_| true);
-        self.lock().remove(&slot);
+        let was_open = self.lock().remove(&slot);
         drop(slot);
+        if !was_open {
+            self.lock().parting -= 1;
+        }
         self.changed.notify_all();
     }
 
@@ -180,6 +188,22 @@ impl Registry {
         self.turn.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Waits for those who made room to be gone: a crowd that comes faster than others leave would hold more sockets
+    /// than there may be connections.
+    fn lock_when_parted(&self) -> MutexGuard<'_, State> {
+        let deadline = clock::now() + PARTING;
+        let mut state = self.lock();
+        while state.open.len() + state.parting > self.limits.connections && !self.is_stopping() {
+            let left = deadline.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                break;
+            }
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        }
+        state
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state
             .lock()
@@ -243,7 +267,7 @@ impl State {
         let closed = slot.close_if(allowed);
         if closed {
             self.counts.displaced += 1;
-            self.remove(slot);
+            self.parting += usize::from(self.remove(slot));
         }
         closed
     }
@@ -258,9 +282,10 @@ impl State {
         self.open.insert(slot.peer.connection, slot.clone());
     }
 
-    fn remove(&mut self, slot: &Slot) {
+    /// Forgets a connection; whether it was known.
+    fn remove(&mut self, slot: &Slot) -> bool {
         if self.open.remove(&slot.peer.connection).is_none() {
-            return;
+            return false;
         }
         self.newcomers -= usize::from(!slot.is_established());
         let address = canonical(slot.peer.address);
@@ -270,6 +295,7 @@ impl State {
                 self.per_address.remove(&address);
             }
         }
+        true
     }
 }
 

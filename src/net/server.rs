@@ -63,14 +63,15 @@ pub struct Stopped {
 }
 
 impl Server {
-    /// Serves `service` on `listener` until stopped or dropped.
+    /// Serves `service` on `listener` until stopped or dropped. Where the process may open fewer files than there
+    /// may be connections, there are fewer connections.
     pub fn start(
         listener: TcpListener,
         limits: Limits,
         service: impl Service,
     ) -> io::Result<Server> {
         let address = listener.local_addr()?;
-        let registry = Arc::new(Registry::new(limits));
+        let registry = Arc::new(Registry::new(limits.within(files())));
         let listener = Arc::new(listener);
         let acceptor = Arc::new(Acceptor {
             registry: registry.clone(),
@@ -126,6 +127,14 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop(Duration::ZERO);
     }
+}
+
+/// How many files this process may open.
+fn files() -> usize {
+    let allowed = rlimit::Resource::NOFILE.get_soft();
+    allowed.map_or(usize::MAX, |files| {
+        usize::try_from(files).unwrap_or(usize::MAX)
+    })
 }
 
 /// Gets the accept loop out of its wait. Linux ends an accept when the listener is shut down;

@@ -273,3 +273,49 @@ pub fn node_calls() -> Vec<Vec<u8>> {
         call(&|client| drop(client.send_get_chunk(&get))),
     ]
 }
+
+/// A call of every method of `Coordinator`.
+pub fn coordinator_calls() -> Vec<Vec<u8>> {
+    type Client = central::CoordinatorClient<NoInput, Memory>;
+    let call = |send: &dyn Fn(&mut Client)| {
+        let mut client = Client::new(no_input(), memory());
+        send(&mut client);
+        client.channel().output().transport.clone()
+    };
+    let run = || text("run-7");
+    let submit = central::SubmitRequest {
+        key: text("a key"),
+        plan: plan(),
+    };
+    let watch = central::WatchRequest {
+        run: run(),
+        after: Some(3),
+        max_wait_ms: Some(0),
+    };
+    let get = types::ChunkRequest {
+        digest: bytes(),
+        offset: 5,
+        size: 524_288,
+    };
+    let join = central::JoinRequest {
+        address: text("127.0.0.1:1"),
+    };
+    let leave = central::LeaveRequest {
+        address: text("127.0.0.1:1"),
+    };
+    vec![
+        call(&|client| drop(client.send_hello(&central::HelloRequest { hello: hello() }))),
+        call(&|client| drop(client.send_train(&central::TrainRequest { plan: plan() }))),
+        call(&|client| drop(client.send_submit(&submit))),
+        call(&|client| drop(client.send_status(&central::StatusRequest { run: run() }))),
+        call(&|client| drop(client.send_watch(&watch))),
+        call(&|client| drop(client.send_cancel(&central::CancelRequest { run: run() }))),
+        call(&|client| drop(client.send_resume(&central::ResumeRequest { run: run() }))),
+        call(&|client| drop(client.send_runs(&central::RunsRequest { limit: Some(5) }))),
+        call(&|client| drop(client.send_nodes(&central::NodesRequest {}))),
+        call(&|client| drop(client.send_model(&central::ModelRequest { run: run() }))),
+        call(&|client| drop(client.send_get_chunk(&get))),
+        call(&|client| drop(client.send_join(&join))),
+        call(&|client| drop(client.send_leave(&leave))),
+    ]
+}

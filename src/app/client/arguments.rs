@@ -6,17 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::embedded;
-use crate::app::node::Load;
+use super::options::{ClusterOptions, RunOptions, specs};
 use crate::app::program::parse_span;
-use crate::cluster::policy::POLICIES;
-use crate::fed::strategy::STRATEGIES;
-use crate::ml::data::DATA;
-use crate::ml::model::MODELS;
-use crate::ml::objective::OBJECTIVES;
-use crate::ml::partition::PARTITIONS;
 use crate::net::Address;
-use crate::wire::codec::CODECS;
 
 /// Asks for a training run, shows its progress, prints the accuracy.
 ///
@@ -44,7 +36,12 @@ pub struct Arguments {
     #[arg(long, short, global = true)]
     pub quiet: bool,
 
-    /// Give up when the coordinator has been out of reach for this long
+    /// Without an address: keep the runs of the cluster in this process in this folder, where they can be resumed,
+    /// listed and compared by later calls
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state: Option<PathBuf>,
+
+    /// Give up when the coordinator has been out of reach, or busy, for this long
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_span, global = true)]
     pub timeout: Duration,
 
@@ -59,6 +56,8 @@ const EXAMPLES: &str = "Examples:
   client 127.0.0.1 5105                      the same run on a coordinator
   client 127.0.0.1 5105 submit --rounds 100  returns at once; follow it with `watch RUN`
   client 127.0.0.1 5105 nodes                who is there
+  client 127.0.0.1 5105 model RUN -o m.safetensors   the model; `verify RUN m.safetensors` compares
+  client --state runs                        keeps its run; `client --state runs resume RUN` goes on
 
 The last line of stdout is the accuracy alone. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 detached.";
 
@@ -83,13 +82,18 @@ pub enum Command {
     Runs,
     /// List the compute nodes
     Nodes,
-    /// Classify the rows of a CSV file with a run's model
+    /// Write a run's model to a file, for numpy, PyTorch or `predict`
+    Model(ModelOptions),
+    /// Classify the rows of a CSV file with a run's model, or one in a file
     Predict(PredictOptions),
+    /// Say whether two runs, or a run and a model file, are the same bit for bit
+    Verify(VerifyOptions),
 }
 
 /// Names of the commands, to tell them from addresses.
-const COMMANDS: [&str; 10] = [
-    "train", "submit", "watch", "status", "cancel", "resume", "runs", "nodes", "predict", "help",
+const COMMANDS: [&str; 12] = [
+    "train", "submit", "watch", "status", "cancel", "resume", "runs", "nodes", "model", "predict",
+    "verify", "help",
 ];
 
 /// A run by its id.
@@ -106,13 +110,49 @@ pub struct MaybeRun {
     pub run: Option<String>,
 }
 
+/// Which model to write, where and how.
+#[derive(Debug, Args)]
+pub struct ModelOptions {
+    /// Id of the run
+    pub run: String,
+    /// File to write: whole or not at all
+    #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
+    pub output: PathBuf,
+    /// As after this round [default: the newest]
+    #[arg(long, value_name = "N", conflicts_with = "best")]
+    pub round: Option<i32>,
+    /// As after the most accurate round that is kept
+    #[arg(long)]
+    pub best: bool,
+    /// A numpy archive (`numpy.load`) instead of safetensors
+    #[arg(long)]
+    pub npz: bool,
+    /// Matrices as outputs x inputs, as PyTorch's `Linear` keeps them
+    #[arg(long)]
+    pub pytorch: bool,
+}
+
+/// What to compare.
+#[derive(Debug, Args)]
+pub struct VerifyOptions {
+    /// Runs by their ids, or model files; one file alone is checked against its own digest
+    #[arg(value_name = "RUN_OR_FILE", num_args = 1..=2, required = true)]
+    pub names: Vec<String>,
+}
+
 /// What to classify, and with what.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "client <IP> <PORT> predict <RUN> <FILE>\n       client predict --model <MODEL> <FILE>"
+)]
 pub struct PredictOptions {
-    /// Id of the run whose model to use
-    pub run: String,
-    /// CSV file of features; one column more than the model takes is the true class
-    pub file: PathBuf,
+    /// Id of the run whose model to use, unless a model file is given; then a CSV file of features, in which one
+    /// column more than the model takes is the true class
+    #[arg(value_names = ["RUN", "FILE"], num_args = 1..=2, required = true)]
+    pub names: Vec<String>,
+    /// Model file to use instead of a run's
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<PathBuf>,
     /// Divide every feature by this, as the training data were
     #[arg(long, default_value_t = 1.0)]
     pub scale: f32,
@@ -127,162 +167,6 @@ pub struct TrainOptions {
     /// The cluster
     #[command(flatten)]
     pub cluster: ClusterOptions,
-}
-
-/// What to train. What is left out takes the coordinator's default.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "The run", allow_negative_numbers = true)]
-pub struct RunOptions {
-    /// Where the rows come from (see below) [default: builtin:digits]
-    #[arg(long, value_name = "SPEC", value_parser = data)]
-    pub data: Option<String>,
-    /// The model (see below) [default: one hidden layer of 32, sized by the data]
-    #[arg(long, value_name = "SPEC")]
-    pub model: Option<String>,
-    /// Rounds [default: 20]
-    #[arg(long, value_name = "N")]
-    pub rounds: Option<i32>,
-    /// Passes over each shard in a round [default: 5]
-    #[arg(long, value_name = "N")]
-    pub epochs: Option<i32>,
-    /// Rows of a step; 0 for all [default: 10]
-    #[arg(long, value_name = "N")]
-    pub batch: Option<i32>,
-    /// Learning rate [default: 0.1]
-    #[arg(long, value_name = "X")]
-    pub lr: Option<f64>,
-    /// What training makes small (see below) [default: cross-entropy]
-    #[arg(long, value_name = "SPEC", value_parser = objective)]
-    pub objective: Option<String>,
-    /// Stop an epoch loop when the summed loss changes by no more than this
-    #[arg(long, value_name = "X")]
-    pub plateau: Option<f64>,
-    /// Number of shards, which stand for participants [default: 10, or what the data bring]
-    #[arg(long, visible_alias = "participants", value_name = "N")]
-    pub shards: Option<i32>,
-    /// How rows become shards (see below) [default: iid]
-    #[arg(long, value_name = "SPEC", value_parser = partition)]
-    pub partition: Option<String>,
-    /// Share of the rows held out for evaluation [default: 0.2, or what the data bring]
-    #[arg(long, value_name = "SHARE")]
-    pub held_out: Option<f64>,
-    /// Shards sampled for a round [default: all]
-    #[arg(long, value_name = "N")]
-    pub cohort: Option<i32>,
-    /// Share of a round's shards that must count [default: the coordinator's]
-    #[arg(long, value_name = "SHARE")]
-    pub quorum: Option<f64>,
-    /// Every random choice comes from it; the same seed gives the same bits [default: 1]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<i64>,
-    /// How updates become a step (see below) [default: fedavg]
-    #[arg(long, value_name = "SPEC", value_parser = strategy)]
-    pub strategy: Option<String>,
-    /// How updates travel (see below) [default: raw]
-    #[arg(long, value_name = "SPEC", value_parser = codec)]
-    pub codec: Option<String>,
-}
-
-/// The cluster that is started when no address is given.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "The cluster started when no address is given")]
-pub struct ClusterOptions {
-    /// Compute nodes [default: 4]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub nodes: Option<u16>,
-    /// Scheduling policy (see below) [default: load-balancing]
-    #[arg(long, value_name = "POLICY", value_parser = policy)]
-    pub policy: Option<String>,
-    /// Load probability of the nodes, 0 to 1 or `auto` [default: 0]
-    #[arg(long, value_name = "P")]
-    pub load: Option<Load>,
-    /// Files of data specs lie below this directory [default: the current one]
-    #[arg(long, value_name = "DIR")]
-    pub data_root: Option<PathBuf>,
-}
-
-impl ClusterOptions {
-    /// The first option that was given, by name.
-    pub fn given(&self) -> Option<&'static str> {
-        let given = [
-            ("--nodes", self.nodes.is_some()),
-            ("--policy", self.policy.is_some()),
-            ("--load", self.load.is_some()),
-            ("--data-root", self.data_root.is_some()),
-        ];
-        given
-            .iter()
-            .find(|(_, given)| *given)
-            .map(|(name, _)| *name)
-    }
-}
-
-impl From<&ClusterOptions> for embedded::Config {
-    fn from(options: &ClusterOptions) -> embedded::Config {
-        let defaults = embedded::Config::default();
-        embedded::Config {
-            nodes: options.nodes.unwrap_or(defaults.nodes),
-            policy: options.policy.clone().unwrap_or(defaults.policy),
-            load: options.load.unwrap_or(defaults.load),
-            data_root: options.data_root.clone().unwrap_or(defaults.data_root),
-        }
-    }
-}
-
-/// What every spec may be, from the tables.
-fn specs() -> String {
-    format!(
-        "Data:\n{}  ship:PATH         as path:, read by the coordinator and sent to the nodes\n  \
-         private:          the rows each node was started with; they never leave it\n\n\
-         Models:\n{}\nObjectives:\n{}\nPartitions:\n{}\nStrategies:\n{}\nCodecs:\n{}\nScheduling policies:\n{}\n\
-         The classic letters job:\n  \
-         client --data path:letters/seed-split --strategy fedavg:mean=uniform --rounds 25 --epochs 15 \\\n    \
-         --model mlp:16-20-26,activation=classic,init=classic,dtype=f64 --objective cross-entropy:sum \\\n    \
-         --batch 0 --lr 0.0001 --plateau 0.2 --data-root DIR",
-        DATA.help(),
-        MODELS.help(),
-        OBJECTIVES.help(),
-        PARTITIONS.help(),
-        STRATEGIES.help(),
-        CODECS.help(),
-        POLICIES.help()
-    )
-}
-
-fn data(text: &str) -> Result<String, String> {
-    let name = text.split([':', ',']).next().unwrap_or(text);
-    if matches!(name, "private" | "ship") {
-        return Ok(text.to_owned());
-    }
-    let built = DATA.build(text).map(drop);
-    built
-        .map(|()| text.to_owned())
-        .map_err(|error| format!("{error}; also: ship, private"))
-}
-
-fn objective(text: &str) -> Result<String, String> {
-    let built = OBJECTIVES.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn partition(text: &str) -> Result<String, String> {
-    let built = PARTITIONS.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn strategy(text: &str) -> Result<String, String> {
-    let built = STRATEGIES.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn codec(text: &str) -> Result<String, String> {
-    let built = CODECS.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn policy(text: &str) -> Result<String, String> {
-    let built = POLICIES.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
 }
 
 /// Rewrites `client IP PORT ...` so that the address is an option and the command is always there.
@@ -303,9 +187,11 @@ pub fn normalise(given: impl IntoIterator<Item = OsString>) -> Result<Vec<OsStri
     }
     let rest: Vec<OsString> = given.collect();
     let names = |text: &OsString, names: &[&str]| names.contains(&&*text.to_string_lossy());
-    let first_word = rest
-        .iter()
-        .find(|argument| !argument.to_string_lossy().starts_with('-'));
+    let first_word = rest.iter().enumerate().find_map(|(at, argument)| {
+        let is_value = at > 0 && names(&rest[at - 1], &["--state", "--timeout"]);
+        let is_word = !is_value && !argument.to_string_lossy().starts_with('-');
+        is_word.then_some(argument)
+    });
     let asks_for_help = rest
         .first()
         .is_some_and(|first| names(first, &["-h", "--help", "-V", "--version"]));
@@ -361,6 +247,10 @@ mod tests {
         }
         let watch = parse("client ::1 5105 watch r1 --quiet").unwrap();
         assert!(watch.quiet && matches!(watch.command, Command::Watch(run) if run.run == "r1"));
+        let kept = parse("client --state runs --rounds 3").unwrap();
+        assert!(kept.state.is_some() && matches!(kept.command, Command::Train(_)));
+        let listed = parse("client --state runs runs").unwrap();
+        assert!(matches!(listed.command, Command::Runs));
         let nodes = parse("client 127.0.0.1 5105 --json nodes").unwrap();
         assert!(nodes.json && matches!(nodes.command, Command::Nodes));
     }

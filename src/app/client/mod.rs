@@ -3,31 +3,36 @@
 mod arguments;
 mod failure;
 mod follow;
+mod model;
+mod options;
 mod predict;
 mod request;
 mod session;
 mod text;
+mod verify;
 mod view;
 
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser;
 use serde_json::json;
 
-use super::embedded::Cluster;
+use super::embedded::{self, Cluster};
 use super::signals::Ending;
 use crate::clock;
 use crate::wire::stubs::coordinator::{
-    CancelRequest, NodesRequest, ResumeRequest, RunStatus, RunsRequest, StatusRequest,
+    CancelRequest, NodesRequest, ResumeRequest, RunState, RunStatus, RunsRequest, StatusRequest,
     SubmitRequest,
 };
-use arguments::{Arguments, ClusterOptions, Command, RunOptions, normalise};
+use arguments::{Arguments, Command, normalise};
 use failure::Failure;
 use follow::{follow, verdict};
+use options::{ClusterOptions, RunOptions};
 use session::Session;
 use view::{View, print, print_json, written};
 
@@ -55,40 +60,46 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let view = View::new(arguments.json, arguments.quiet);
     let json = arguments.json;
     let last_words = on_interrupt()?;
-    let open = |cluster: Option<&Cluster>| {
-        let own = cluster.map(Cluster::address);
-        match own.or(arguments.at.clone()) {
-            Some(at) => Session::connect(at, arguments.timeout),
-            None => Err(
-                Failure::usage("this command asks a coordinator, and none is named").hint(
-                    "client <IP> <PORT> COMMAND; `client` alone trains on a cluster of its own",
-                ),
-            ),
+    if let (Some(at), Some(_)) = (&arguments.at, &arguments.state) {
+        let message = format!("--state is for a cluster of its own, not for {at}");
+        return Err(Failure::usage(message).hint("leave the address or the option out"));
+    }
+    // A cluster of its own: for `train`, and for whatever is asked of the runs that are kept in a folder.
+    let own = match &arguments.command {
+        Command::Train(options) if arguments.at.is_none() => {
+            Some(start(&options.cluster, arguments.state.clone(), &view)?)
         }
+        _ if arguments.state.is_some() => Some(start(
+            &ClusterOptions::default(),
+            arguments.state.clone(),
+            &view,
+        )?),
+        _ => None,
+    };
+    let at = own.as_ref().map(Cluster::address).or(arguments.at.clone());
+    let open = || match &at {
+        Some(at) => Session::connect(at.clone(), arguments.timeout),
+        None => Err(
+            Failure::usage("this command asks a coordinator, and none is named")
+                .hint("client <IP> <PORT> COMMAND; `client` alone trains on a cluster of its own"),
+        ),
     };
     match arguments.command {
         Command::Train(options) => {
-            let cluster = match (&arguments.at, options.cluster.given()) {
-                (None, _) => Some(start(&options.cluster, &view)?),
-                (Some(_), None) => None,
-                (Some(at), Some(option)) => {
-                    let message = format!("{option} is for a cluster of its own, not for {at}");
-                    return Err(Failure::usage(message).hint("leave the address or the option out"));
-                }
-            };
-            let mut session = open(cluster.as_ref())?;
-            let run = submit(&mut session, &options.run)?;
-            match cluster {
-                None => set(&last_words, detached(&session, &run)),
-                Some(_) => set(
-                    &last_words,
-                    format!("stopped: run {run} ends with its cluster"),
-                ),
+            if let (Some(at), Some(option)) = (&arguments.at, options.cluster.given()) {
+                let message = format!("{option} is for a cluster of its own, not for {at}");
+                return Err(Failure::usage(message).hint("leave the address or the option out"));
             }
+            let mut session = open()?;
+            let run = submit(&mut session, &options.run)?;
+            set(
+                &last_words,
+                left(&session, &run, own.is_some(), arguments.state.as_deref()),
+            );
             finish(&mut session, &run, &view)
         }
         Command::Submit(options) => {
-            let mut session = open(None)?;
+            let mut session = open()?;
             let run = submit(&mut session, &options)?;
             view.say(&format!(
                 "follow it with `client {} watch {run}`",
@@ -100,37 +111,67 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             written(print(&run))
         }
         Command::Watch(options) => {
-            let mut session = open(None)?;
-            set(&last_words, detached(&session, &options.run));
+            let mut session = open()?;
+            let words = left(
+                &session,
+                &options.run,
+                own.is_some(),
+                arguments.state.as_deref(),
+            );
+            set(&last_words, words);
             finish(&mut session, &options.run, &view)
         }
         Command::Status(options) => match options.run {
             Some(run) => {
                 let request = StatusRequest { run };
-                let status = open(None)?.call("status", |to| to.status(&request))?;
+                let status = open()?.call("status", |to| to.status(&request))?;
                 show_run(&status, json)
             }
-            None => runs(&mut open(None)?, json),
+            None => runs(&mut open()?, json),
         },
-        Command::Runs => runs(&mut open(None)?, json),
+        Command::Runs => runs(&mut open()?, json),
         Command::Cancel(options) => {
             let request = CancelRequest { run: options.run };
-            let status = open(None)?.call("cancel", |to| to.cancel(&request))?;
+            let status = open()?.call("cancel", |to| to.cancel(&request))?;
             show_run(&status, json)
         }
         Command::Resume(options) => {
+            let run = options.run.clone();
             let request = ResumeRequest { run: options.run };
-            let status = open(None)?.call("resume", |to| to.resume(&request))?;
-            show_run(&status, json)
+            let mut session = open()?;
+            // A run that was cut off goes on by itself.
+            let running = StatusRequest { run: run.clone() };
+            let mut status = session.call("status", |to| to.status(&running))?;
+            if status.state != RunState::RUNNING {
+                status = session.call("resume", |to| to.resume(&request))?;
+            }
+            if own.is_none() {
+                return show_run(&status, json);
+            }
+            set(
+                &last_words,
+                left(&session, &run, true, arguments.state.as_deref()),
+            );
+            finish(&mut session, &run, &view)
         }
-        Command::Nodes => nodes(&mut open(None)?, json),
-        Command::Predict(options) => predict::run(&mut open(None)?, &options, json),
+        Command::Nodes => nodes(&mut open()?, json),
+        Command::Model(options) => model::run(&mut open()?, &options, json),
+        Command::Predict(options) => predict::run(open, &options, json),
+        Command::Verify(options) => verify::run(open, &options.names, json),
     }
 }
 
 /// Starts a cluster in this process.
-fn start(options: &ClusterOptions, view: &View) -> Result<Cluster, Failure> {
-    let cluster = Cluster::start(options.into()).map_err(|error| Failure::failed(error.0))?;
+fn start(
+    options: &ClusterOptions,
+    state: Option<PathBuf>,
+    view: &View,
+) -> Result<Cluster, Failure> {
+    let config = embedded::Config {
+        state,
+        ..options.into()
+    };
+    let cluster = Cluster::start(config).map_err(|error| Failure::failed(error.0))?;
     view.say(&format!(
         "coordinator at {} with {} compute nodes in this process",
         cluster.address(),
@@ -213,6 +254,18 @@ fn nodes(session: &mut Session, json: bool) -> Result<(), Failure> {
 
 fn spaced(session: &Session) -> String {
     format!("{} {}", session.at().host, session.at().port)
+}
+
+/// What becomes of a run when its client is interrupted.
+fn left(session: &Session, run: &str, own: bool, state: Option<&Path>) -> String {
+    match state {
+        Some(folder) => format!(
+            "stopped: run {run} is kept\n  go on with it: client --state {} resume {run}",
+            folder.display()
+        ),
+        None if own => format!("stopped: run {run} ends with its cluster"),
+        None => detached(session, run),
+    }
 }
 
 fn detached(session: &Session, run: &str) -> String {

@@ -1,36 +1,38 @@
-//! Classifying the rows of a file with a run's model.
+//! Classifying the rows of a file with a run's model, or one from a file.
 
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ndarray::Array2;
-use safetensors::SafeTensors;
 use serde_json::json;
 
 use super::arguments::PredictOptions;
 use super::failure::Failure;
+use super::model;
 use super::session::Session;
 use super::view::{print, print_json, written};
-use crate::app::transfer;
 use crate::ml::model::{MODELS, Model};
 use crate::ml::parameters::Parameters;
-use crate::wire::stubs::coordinator::{ModelReply, ModelRequest};
+use crate::wire::stubs::coordinator::ModelRequest;
 
-/// Largest model file that is fetched.
-const LARGEST: i64 = 4 << 30;
-/// Bytes per second of the slowest line that is waited for.
-const SLOWEST: usize = 1 << 20;
-
-/// Fetches the model, reads the rows and prints a class and its probability for each.
+/// Takes the model, reads the rows and prints a class and its probability for each.
 pub(super) fn run(
-    session: &mut Session,
+    session: impl FnOnce() -> Result<Session, Failure>,
     options: &PredictOptions,
     json: bool,
 ) -> Result<(), Failure> {
-    let (model, parameters) = fetch(session, &options.run)?;
-    let (rows, truth) = read(&options.file, model.features(), options.scale)?;
+    let (run, file) = match (&options.names[..], &options.model) {
+        ([run, file], None) => (Some(run), file),
+        ([file], Some(_)) => (None, file),
+        (_, Some(_)) => return Err(Failure::usage("either a run or a model file, not both")),
+        (_, None) => {
+            return Err(Failure::usage("a run and a file of rows are needed")
+                .hint("predict RUN FILE, or predict --model MODEL FILE"));
+        }
+    };
+    let (model, parameters) = open(session, options, run)?;
+    let (rows, truth) = read(Path::new(file), model.features(), options.scale)?;
     let predictions = model
         .predict(&parameters, rows.view())
         .map_err(|error| Failure::failed(error.to_string()))?;
@@ -59,45 +61,41 @@ pub(super) fn run(
     Ok(())
 }
 
-fn fetch(session: &mut Session, run: &str) -> Result<(Arc<dyn Model>, Parameters), Failure> {
-    let request = ModelRequest {
-        run: run.to_owned(),
-        ..ModelRequest::default()
-    };
-    let reply: ModelReply = session.call("model", |to| to.model(&request))?;
-    let file = match (&reply.file.inline_data, &reply.file.digest) {
-        (Some(bytes), _) => bytes.clone(),
-        (None, Some(digest)) if (0..=LARGEST).contains(&reply.file.length) => {
-            let length = usize::try_from(reply.file.length).unwrap_or(0);
-            let limit = Duration::from_secs(10 + (length / SLOWEST) as u64);
-            let fetched = session.call_within(limit, "fetching the model", |to| {
-                transfer::fetch(to, digest, length, |_| ())
-            })?;
-            fetched
-                .whole()
-                .map_err(|error| Failure::failed(format!("cannot read the model back: {error}")))?
+fn open(
+    session: impl FnOnce() -> Result<Session, Failure>,
+    options: &PredictOptions,
+    run: Option<&String>,
+) -> Result<(Arc<dyn Model>, Parameters), Failure> {
+    let file = match (&options.model, run) {
+        (Some(path), _) => model::Model::read(path)?,
+        (None, Some(run)) => {
+            let request = ModelRequest {
+                run: run.clone(),
+                ..ModelRequest::default()
+            };
+            model::fetch(&mut session()?, &request)?
         }
-        _ => return Err(Failure::failed("the coordinator sent no model")),
+        (None, None) => return Err(Failure::usage("neither a run nor a model file is named")),
     };
-    let model = MODELS.build(&reply.model).map_err(|error| {
-        Failure::failed(format!("model `{}`: {error}", reply.model))
-            .hint("only built-in models can be used here")
+    let spec = file.says("model").unwrap_or_default();
+    let model = MODELS.build(spec).map_err(|error| {
+        Failure::failed(format!("model `{spec}`: {error}"))
+            .hint("only files of built-in models, as this program writes them, can be used here")
     })?;
     let parameters = parameters(&*model, &file).map_err(Failure::failed)?;
     Ok((model, parameters))
 }
 
-/// The parameters in a safetensors file, in the order of the model's layout.
-fn parameters(model: &dyn Model, file: &[u8]) -> Result<Parameters, String> {
-    let tensors = SafeTensors::deserialize(file).map_err(|error| error.to_string())?;
-    let mut bytes = Vec::with_capacity(model.layout().byte_length());
-    for tensor in model.layout().tensors() {
-        let view = tensors
-            .tensor(&tensor.name)
-            .map_err(|error| error.to_string())?;
-        bytes.extend_from_slice(view.data());
+/// The parameters in a model file, in the order of the model's layout.
+fn parameters(model: &dyn Model, file: &model::Model) -> Result<Parameters, String> {
+    if file.layout != *model.layout() {
+        return Err(
+            "the tensors of the file are not those of its model; was it written with --pytorch?"
+                .to_owned(),
+        );
     }
-    Parameters::from_bytes(Arc::clone(model.layout()), &bytes).map_err(|error| error.to_string())
+    Parameters::from_bytes(Arc::clone(model.layout()), &file.values)
+        .map_err(|error| error.to_string())
 }
 
 /// Rows of features, and their classes where the file has one column more. A heading is skipped.

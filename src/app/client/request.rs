@@ -1,6 +1,6 @@
 //! From the options of a run to the plan that is sent.
 
-use super::arguments::RunOptions;
+use super::options::RunOptions;
 use crate::wire::convert::plan::DEFAULT_DATA;
 use crate::wire::stubs::compute_node::Training;
 use crate::wire::stubs::coordinator::Plan;

@@ -1,4 +1,4 @@
-//! Talking to a coordinator that may go away and come back.
+//! Talking to a coordinator that may go away and come back, or be busy for a while.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use crate::clock;
 use crate::cluster::Backoff;
 use crate::net::Address;
 use crate::wire::rpc::CallError;
+use crate::wire::stubs::types::FaultCode;
 
 /// Connecting and short calls may take this long.
 const SHORT: Duration = Duration::from_secs(10);
@@ -46,8 +47,8 @@ impl Session {
         &self.at
     }
 
-    /// Makes a call that can be repeated safely. While the coordinator is out of reach it is tried
-    /// again, until patience is over.
+    /// Makes a call that can be repeated safely. While the coordinator is out of reach or busy it is
+    /// tried again, until patience is over.
     pub(super) fn call<T>(
         &mut self,
         action: &str,
@@ -71,12 +72,11 @@ impl Session {
                 Err(failed) => failed,
             };
             failures += 1;
-            let wait = RETRY.wait(failures);
-            let out_of_patience = clock::now() + wait > started + self.patience;
-            if !matches!(failed, CallFailed::Net(_)) || out_of_patience {
+            let in_time = |wait: &Duration| clock::now() + *wait <= started + self.patience;
+            let Some(wait) = pause(&failed, failures).filter(in_time) else {
                 return Err(Failure::call(&self.at, &failed));
-            }
-            log::debug!("{failed}; trying again");
+            };
+            log::debug!("{failed}; trying again in {wait:?}");
             let _ = self.silence.recv_timeout(wait);
         }
     }
@@ -94,5 +94,44 @@ impl Session {
         let answer = open.call(action, clock::now() + limit, call);
         self.open = open.is_usable().then_some(open);
         answer
+    }
+}
+
+/// How long to wait before another attempt, if one may bring more: a coordinator that is busy says so itself.
+fn pause(failed: &CallFailed, failures: u32) -> Option<Duration> {
+    match failed {
+        CallFailed::Net(_) => Some(RETRY.wait(failures)),
+        CallFailed::Fault(fault)
+            if fault.code == FaultCode::BUSY && fault.retryable == Some(true) =>
+        {
+            let asked = fault.retry_after_ms.and_then(|ms| u64::try_from(ms).ok());
+            Some(asked.map_or(RETRY.wait(failures), Duration::from_millis))
+        }
+        CallFailed::Fault(_) | CallFailed::Declined(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::convert::fault;
+    use crate::wire::stubs::types::Fault;
+
+    #[test]
+    fn only_what_may_pass_is_waited_for() {
+        let busy = |retryable, retry_after_ms| {
+            CallFailed::Fault(Fault {
+                retryable,
+                retry_after_ms,
+                ..fault(FaultCode::BUSY, "64 runs are under way")
+            })
+        };
+        let asked = Duration::from_secs(5);
+        assert_eq!(pause(&busy(Some(true), Some(5000)), 1), Some(asked));
+        assert_eq!(pause(&busy(Some(true), None), 1), Some(RETRY.wait(1)));
+        assert_eq!(pause(&busy(Some(true), Some(-1)), 2), Some(RETRY.wait(2)));
+        assert_eq!(pause(&busy(None, Some(5000)), 1), None);
+        let wrong = fault(FaultCode::INVALID, "no such model");
+        assert_eq!(pause(&CallFailed::Fault(wrong), 1), None);
     }
 }

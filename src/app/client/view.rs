@@ -51,7 +51,7 @@ impl View {
     fn event(&self, event: &Event, reply: &WatchReply) -> io::Result<()> {
         match self {
             View::Quiet => Ok(()),
-            View::Json => print_json(&json_of(event)),
+            View::Json => print_json(&json_of(event, &reply.status.run)),
             View::Lines => {
                 if let Some(line) = text::line(event, reply) {
                     // Whoever read the progress may have gone; the result is still wanted.
@@ -135,10 +135,10 @@ pub(super) fn written(result: io::Result<()>) -> Result<(), Failure> {
 }
 
 /// An event as an object: `started`, `round`, `notice`, `ended`.
-fn json_of(event: &Event) -> Value {
+fn json_of(event: &Event, run: &str) -> Value {
     let round = event.round.as_ref();
     match event.kind {
-        EventKind::STARTED => json!({"event": "started", "sequence": event.sequence}),
+        EventKind::STARTED => json!({"event": "started", "sequence": event.sequence, "run": run}),
         EventKind::ROUND => json!({
             "event": "round",
             "sequence": event.sequence,

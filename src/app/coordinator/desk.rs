@@ -22,6 +22,9 @@ pub(super) const EVENTS: usize = 500;
 /// Taking a run in is a matter of microseconds; longer and the core is not there.
 pub(super) const ACCEPTANCE: Duration = Duration::from_secs(10);
 
+/// Between two looks at whether the core has taken up a run.
+const SHORTLY: Duration = Duration::from_millis(1);
+
 /// What every session of the service shares.
 pub(super) struct Desk {
     pub(super) shell: Arc<Shell>,
@@ -33,6 +36,7 @@ pub(super) struct Desk {
     pub(super) hosts: Hosts,
     pub(super) clock: Clock,
     pub(super) policy: String,
+    pub(super) admitting: Mutex<()>,
     pub(super) closing: AtomicBool,
 }
 
@@ -72,10 +76,26 @@ impl Desk {
     pub(super) fn known(&self, run: &RunId) -> Option<RunStatus> {
         let status = || self.lock().status(self.clock.now(), run);
         status().or_else(|| {
-            let recovered = self.keeper.as_ref()?.recall(run)?;
-            self.restore(run, recovered);
+            let keeper = self.keeper.as_ref()?;
+            let _one = self.one_at_a_time();
+            if let Some(status) = status() {
+                return Some(status);
+            }
+            self.restore(run, keeper.recall(run)?);
+            // Another thread may be about to tell the core.
+            let deadline = clock::now() + ACCEPTANCE;
+            while status().is_none() && clock::now() < deadline {
+                self.board.read(run, u64::MAX, 1, SHORTLY, || false);
+            }
             status()
         })
+    }
+
+    /// Held by whoever takes a run in or up: otherwise more would be let in than there is room for, or one twice.
+    fn one_at_a_time(&self) -> MutexGuard<'_, ()> {
+        self.admitting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes up a run of a former life.
@@ -98,6 +118,7 @@ impl Desk {
         plan: Plan,
         initial: Option<Initial>,
     ) -> Result<(), Fault> {
+        let _one = self.one_at_a_time();
         self.lock().admits().map_err(|why| refusal(run, &why))?;
         if let Some(keeper) = &self.keeper {
             let accepted = keeper.accept(run, &plan, initial.as_ref());

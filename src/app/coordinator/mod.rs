@@ -173,6 +173,7 @@ impl Coordinator {
             hosts,
             clock,
             policy: config.policy,
+            admitting: Mutex::default(),
             closing: AtomicBool::new(false),
         });
         for (run, recovered) in keeper.iter().flat_map(|keeper| keeper.restore()) {

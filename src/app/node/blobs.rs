@@ -29,10 +29,11 @@ struct Partial {
     used: u64,
 }
 
-/// A bounded store; the blob that was longest unused gives way.
+/// A bounded store; the blob that was longest untouched gives way.
 #[derive(Debug)]
 pub struct Blobs {
     most: usize,
+    /// Bytes that are here, of whole blobs and of those on their way.
     size: usize,
     clock: u64,
     kept: BTreeMap<Bytes, Kept>,
@@ -76,16 +77,27 @@ impl Blobs {
         if let Some(old) = self.kept.insert(digest.clone(), Kept { bytes, used }) {
             self.size -= old.bytes.len();
         }
-        while self.size > self.most && self.kept.len() > 1 {
-            let oldest = self.kept.iter().filter(|(name, _)| **name != digest);
-            let oldest = oldest.min_by_key(|(_, kept)| kept.used);
-            let Some(name) = oldest.map(|(name, _)| name.clone()) else {
+        self.make_room(&digest);
+    }
+
+    /// Drops the longest untouched, whole or on their way, until the rest fits. The blob of this name stays.
+    fn make_room(&mut self, digest: &Bytes) {
+        while self.size > self.most {
+            let kept = self.kept.iter().map(|(name, kept)| (kept.used, name));
+            let partial = self.partial.iter().map(|(name, it)| (it.used, name));
+            let others = kept.chain(partial).filter(|(_, name)| *name != digest);
+            let Some(name) = others.min().map(|(_, name)| name.clone()) else {
                 return;
             };
-            if let Some(gone) = self.kept.remove(&name) {
-                self.size -= gone.bytes.len();
-            }
+            self.size -= self.kept.remove(&name).map_or(0, |gone| gone.bytes.len());
+            self.drop_partial(&name);
         }
+    }
+
+    fn drop_partial(&mut self, name: &Bytes) -> Option<Partial> {
+        let gone = self.partial.remove(name)?;
+        self.size -= gone.bytes.taken();
+        Some(gone)
     }
 
     /// Takes in the next chunk of a blob. Memory is taken for bytes that are here, not for those announced.
@@ -134,12 +146,15 @@ impl Blobs {
         }
         partial.checked &= chunk.crc32.is_some();
         let pushed = partial.bytes.push(chunk.data.clone());
+        let taken = partial.bytes.taken();
+        self.size += taken - have;
         pushed.map_err(|error| unkept(&error))?;
-        let have = partial.bytes.taken();
-        if have == length {
+        if taken == length {
             self.complete(&chunk.digest)?;
+        } else {
+            self.make_room(&chunk.digest);
         }
-        Ok(ChunkReply { have: count(have) })
+        Ok(ChunkReply { have: count(taken) })
     }
 
     fn make_room_for_partial(&mut self, digest: &Bytes) {
@@ -148,12 +163,12 @@ impl Blobs {
         }
         let oldest = self.partial.iter().min_by_key(|(_, partial)| partial.used);
         if let Some(name) = oldest.map(|(name, _)| name.clone()) {
-            self.partial.remove(&name);
+            self.drop_partial(&name);
         }
     }
 
     fn complete(&mut self, digest: &Bytes) -> Result<(), Fault> {
-        let Some(partial) = self.partial.remove(digest) else {
+        let Some(partial) = self.drop_partial(digest) else {
             return Ok(());
         };
         let bytes = partial.bytes.finish();
@@ -248,6 +263,33 @@ mod tests {
         lie.crc32 = None;
         lie.length = -1;
         assert_eq!(blobs.put(&lie).unwrap_err().code, FaultCode::INVALID);
+    }
+
+    /// What is here of blobs, whole and partial.
+    fn held(blobs: &Blobs) -> usize {
+        let kept = blobs.kept.values().map(|kept| kept.bytes.len());
+        let partial = blobs.partial.values().map(|it| it.bytes.taken());
+        kept.chain(partial).sum()
+    }
+
+    #[test]
+    fn what_is_on_its_way_counts() {
+        let mut blobs = Blobs::new(100);
+        blobs.keep(Bytes::from(vec![255; 32]), Bytes::from(vec![0; 60]).into());
+        for name in 0..PARTIAL as u8 {
+            let part = Chunk {
+                digest: Bytes::from(vec![name; 32]),
+                length: 100,
+                data: Bytes::from(vec![name; 40]),
+                ..Chunk::default()
+            };
+            assert_eq!(blobs.put(&part).unwrap().have, 40);
+            assert!(held(&blobs) <= 100, "{}", held(&blobs));
+            assert_eq!(held(&blobs), blobs.size);
+        }
+        // The newest are those that stay.
+        assert!(blobs.partial.contains_key(&Bytes::from(vec![15; 32])));
+        assert!(!blobs.has(&Bytes::from(vec![255; 32])));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::sources::{Key, OpenSource, Sources, Stamp};
-use crate::ml::data::{Dataset, Request, Root, Source, decode};
+use crate::ml::data::{DataError, Dataset, Request, Root, Source, decode};
 use crate::ml::partition::hold_out;
 use crate::seed::Seed;
 use crate::spec::Spec;
@@ -66,7 +66,18 @@ impl Shards {
         self.keep_private(&request.spec)?;
         let stamp = self.stamp(&request.spec);
         let opened = self.sources.open(request, stamp, &self.root);
-        opened.map_err(|error| invalid("data.spec", error, "is the node's --data-root right?"))
+        opened.map_err(|error| {
+            // Another node may have the file that this one lacks.
+            let code = match error {
+                DataError::File { .. } => FaultCode::NOT_FOUND,
+                _ => FaultCode::INVALID,
+            };
+            let hint = "is the node's --data-root right?";
+            Fault {
+                code,
+                ..invalid("data.spec", error, hint)
+            }
+        })
     }
 
     /// The rows of a shard of opened data.

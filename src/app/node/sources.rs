@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use crate::ml::data::{Dataset, Request, Root, Source};
+use crate::ml::data::{DataError, Dataset, Request, Root, Source};
 
 /// Sources kept open; the one longest unused gives way.
 const SOURCES: usize = 8;
@@ -18,7 +18,7 @@ pub const ROWS: usize = 1 << 30;
 /// When and how large the files of a source were: another stamp, and they are read anew.
 pub(super) type Stamp = Option<(SystemTime, u64)>;
 /// What was opened, once for all who ask at the same time.
-type Opening = Arc<OnceLock<Result<Arc<OpenSource>, String>>>;
+type Opening = Arc<OnceLock<Result<Arc<OpenSource>, DataError>>>;
 
 /// Data that were opened, with a number that no others of this process have.
 pub(super) struct OpenSource {
@@ -86,10 +86,10 @@ impl Sources {
         request: &Request,
         stamp: Stamp,
         root: &Root,
-    ) -> Result<Arc<OpenSource>, String> {
+    ) -> Result<Arc<OpenSource>, DataError> {
         let opening = self.opening(request, stamp);
         let opened = opening.get_or_init(|| {
-            let source = Source::open(request, root).map_err(|error| error.to_string())?;
+            let source = Source::open(request, root)?;
             let id = self.next.fetch_add(1, Ordering::Relaxed);
             Ok(Arc::new(OpenSource { id, source }))
         });

@@ -1,0 +1,172 @@
+//! The options of a run and of the cluster that is started for it, and what their specs may be.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::app::embedded;
+use crate::app::node::Load;
+use crate::cluster::policy::POLICIES;
+use crate::fed::strategy::STRATEGIES;
+use crate::ml::data::DATA;
+use crate::ml::model::MODELS;
+use crate::ml::objective::OBJECTIVES;
+use crate::ml::partition::PARTITIONS;
+use crate::wire::codec::CODECS;
+
+/// What to train. What is left out takes the coordinator's default.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "The run", allow_negative_numbers = true)]
+pub struct RunOptions {
+    /// Where the rows come from (see below) [default: builtin:digits]
+    #[arg(long, value_name = "SPEC", value_parser = data)]
+    pub data: Option<String>,
+    /// The model (see below) [default: one hidden layer of 32, sized by the data]
+    #[arg(long, value_name = "SPEC")]
+    pub model: Option<String>,
+    /// Rounds [default: 20]
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<i32>,
+    /// Passes over each shard in a round [default: 5]
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<i32>,
+    /// Rows of a step; 0 for all [default: 10]
+    #[arg(long, value_name = "N")]
+    pub batch: Option<i32>,
+    /// Learning rate [default: 0.1]
+    #[arg(long, value_name = "X")]
+    pub lr: Option<f64>,
+    /// What training makes small (see below) [default: cross-entropy]
+    #[arg(long, value_name = "SPEC", value_parser = objective)]
+    pub objective: Option<String>,
+    /// Stop an epoch loop when the summed loss changes by no more than this
+    #[arg(long, value_name = "X")]
+    pub plateau: Option<f64>,
+    /// Number of shards, which stand for participants [default: 10, or what the data bring]
+    #[arg(long, visible_alias = "participants", value_name = "N")]
+    pub shards: Option<i32>,
+    /// How rows become shards (see below) [default: iid]
+    #[arg(long, value_name = "SPEC", value_parser = partition)]
+    pub partition: Option<String>,
+    /// Share of the rows held out for evaluation [default: 0.2, or what the data bring]
+    #[arg(long, value_name = "SHARE")]
+    pub held_out: Option<f64>,
+    /// Shards sampled for a round [default: all]
+    #[arg(long, value_name = "N")]
+    pub cohort: Option<i32>,
+    /// Share of a round's shards that must count [default: the coordinator's]
+    #[arg(long, value_name = "SHARE")]
+    pub quorum: Option<f64>,
+    /// Every random choice comes from it; the same seed gives the same bits [default: 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<i64>,
+    /// How updates become a step (see below) [default: fedavg]
+    #[arg(long, value_name = "SPEC", value_parser = strategy)]
+    pub strategy: Option<String>,
+    /// How updates travel (see below) [default: raw]
+    #[arg(long, value_name = "SPEC", value_parser = codec)]
+    pub codec: Option<String>,
+}
+
+/// The cluster that is started when no address is given.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "The cluster started when no address is given")]
+pub struct ClusterOptions {
+    /// Compute nodes [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub nodes: Option<u16>,
+    /// Scheduling policy (see below) [default: load-balancing]
+    #[arg(long, value_name = "POLICY", value_parser = policy)]
+    pub policy: Option<String>,
+    /// Load probability of the nodes, 0 to 1 or `auto` [default: 0]
+    #[arg(long, value_name = "P")]
+    pub load: Option<Load>,
+    /// Files of data specs lie below this directory [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    pub data_root: Option<PathBuf>,
+}
+
+impl ClusterOptions {
+    /// The first option that was given, by name.
+    pub fn given(&self) -> Option<&'static str> {
+        let given = [
+            ("--nodes", self.nodes.is_some()),
+            ("--policy", self.policy.is_some()),
+            ("--load", self.load.is_some()),
+            ("--data-root", self.data_root.is_some()),
+        ];
+        given
+            .iter()
+            .find(|(_, given)| *given)
+            .map(|(name, _)| *name)
+    }
+}
+
+impl From<&ClusterOptions> for embedded::Config {
+    fn from(options: &ClusterOptions) -> embedded::Config {
+        let defaults = embedded::Config::default();
+        embedded::Config {
+            nodes: options.nodes.unwrap_or(defaults.nodes),
+            policy: options.policy.clone().unwrap_or(defaults.policy),
+            load: options.load.unwrap_or(defaults.load),
+            data_root: options.data_root.clone().unwrap_or(defaults.data_root),
+            state: None,
+        }
+    }
+}
+
+/// What every spec may be, from the tables.
+pub(super) fn specs() -> String {
+    format!(
+        "Data:\n{}  ship:PATH         as path:, read by the coordinator and sent to the nodes\n  \
+         private:          the rows each node was started with; they never leave it\n\n\
+         Models:\n{}\nObjectives:\n{}\nPartitions:\n{}\nStrategies:\n{}\nCodecs:\n{}\nScheduling policies:\n{}\n\
+         The classic letters job:\n  \
+         client --data path:letters/seed-split --strategy fedavg:mean=uniform --rounds 25 --epochs 15 \\\n    \
+         --model mlp:16-20-26,activation=classic,init=classic,dtype=f64 --objective cross-entropy:sum \\\n    \
+         --batch 0 --lr 0.0001 --plateau 0.2 --data-root DIR",
+        DATA.help(),
+        MODELS.help(),
+        OBJECTIVES.help(),
+        PARTITIONS.help(),
+        STRATEGIES.help(),
+        CODECS.help(),
+        POLICIES.help()
+    )
+}
+
+fn data(text: &str) -> Result<String, String> {
+    let name = text.split([':', ',']).next().unwrap_or(text);
+    if matches!(name, "private" | "ship") {
+        return Ok(text.to_owned());
+    }
+    let built = DATA.build(text).map(drop);
+    built
+        .map(|()| text.to_owned())
+        .map_err(|error| format!("{error}; also: ship, private"))
+}
+
+fn objective(text: &str) -> Result<String, String> {
+    let built = OBJECTIVES.build(text).map(drop);
+    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
+}
+
+fn partition(text: &str) -> Result<String, String> {
+    let built = PARTITIONS.build(text).map(drop);
+    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
+}
+
+fn strategy(text: &str) -> Result<String, String> {
+    let built = STRATEGIES.build(text).map(drop);
+    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
+}
+
+fn codec(text: &str) -> Result<String, String> {
+    let built = CODECS.build(text).map(drop);
+    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
+}
+
+fn policy(text: &str) -> Result<String, String> {
+    let built = POLICIES.build(text).map(drop);
+    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
+}
