@@ -7,6 +7,7 @@
 mod arithmetic;
 mod checker;
 mod faults;
+mod lies;
 mod nodes;
 mod world;
 
@@ -22,6 +23,7 @@ const SEEDS: u64 = 4_000;
 const SITUATIONS: &[&str] = &[
     "attempt failed",
     "attempt limit",
+    "audited",
     "below quorum",
     "cancelled",
     "delisted",
@@ -34,6 +36,8 @@ const SITUATIONS: &[&str] = &[
     "joined",
     "late answer",
     "left",
+    "liar barred",
+    "lie told",
     "many shards in one task",
     "node down",
     "node restarted",
@@ -42,11 +46,13 @@ const SITUATIONS: &[&str] = &[
     "private shard",
     "refused",
     "resumed",
+    "round begun anew",
     "second attempt",
     "second attempt won",
     "step undone",
     "stopped run",
     "succeeded run",
+    "unaudited",
     "undisturbed equal",
     "uniform mean",
 ];

@@ -20,6 +20,7 @@ use roundtable::seed::{Purpose, Seed, Stream};
 use crate::arithmetic::{VALUES, add, digest, empty_sum, reference_step, step, update};
 use crate::checker::Checker;
 use crate::faults::{HEAL_MICROS, Trouble, Weather};
+use crate::lies::Lies;
 use crate::nodes::SimNode;
 
 /// Every run has to end this long after the last fault.
@@ -83,6 +84,7 @@ pub struct World {
     now: Time,
     stream: Stream,
     weather: Weather,
+    lies: Lies,
     federation: Federation,
     checker: Checker,
     nodes: Vec<SimNode>,
@@ -127,11 +129,13 @@ impl World {
         let nodes = (0..count)
             .map(|at| node(at, &weather, &mut stream))
             .collect();
+        let lies = Lies::draw(&mut stream, count);
         let mut world = World {
             now: Time(1),
             stream,
             weather,
-            federation: Federation::new(cluster, 0.5),
+            federation: Federation::new(cluster, 0.5).auditing(lies.share, Seed(seed)),
+            lies,
             checker: Checker::default(),
             nodes,
             addresses: BTreeMap::new(),
@@ -266,6 +270,7 @@ impl World {
             Happening::Trouble => self.trouble(),
             Happening::Heal => {
                 self.weather = Weather::calm();
+                self.lies.end();
                 self.nodes.iter_mut().for_each(SimNode::heal);
                 self.list();
             }
@@ -455,15 +460,18 @@ impl World {
                     let weight = if uniform { 1 } else { rows_of(shard) };
                     (weight, update(seed, round, shard, &start))
                 };
-                self.parcels
-                    .insert(*attempt, shards.iter().map(bring).collect());
+                let mut brought: Vec<(u64, Vec<f32>)> = shards.iter().map(bring).collect();
+                if self.lies.spoil(answer, &mut brought) {
+                    self.meet("lie told");
+                }
+                self.parcels.insert(*attempt, brought);
                 if shards.len() > 1 {
                     self.meet("many shards in one task");
                 }
                 let wrong = |(trained, shard): (&Trained, &u32)| {
                     !trained.loss.is_finite() || trained.rows > rows_of(*shard)
                 };
-                if let Answer::Update(trained) = answer
+                if let Answer::Update(trained, _) = answer
                     && trained.iter().zip(shards.iter()).any(wrong)
                 {
                     self.meet("invalid update");
@@ -582,7 +590,7 @@ impl World {
                     }
                     (false, _) => {}
                 }
-                Answer::Update(trained)
+                Answer::Update(trained, None)
             }
             Work::Evaluate { .. } => {
                 self.meet("evaluated by nodes");
@@ -594,6 +602,8 @@ impl World {
             }
             Work::Initialise => Answer::Parameters,
         };
+        let who = (at, node.address.as_str());
+        let answer = self.lies.sign(who, attempt, answer, &mut self.stream);
         self.answer(at, Event::Answered(attempt, answer));
     }
 
@@ -709,7 +719,7 @@ impl World {
         };
         let stepped = step(&sim.model, &sum);
         let expected = reference_step(sim.seed, round, &sim.model, &counted, limit);
-        if stepped != expected {
+        if stepped != expected && !self.lies.may_fool(run) {
             let text = format!("{run} round {round}: {stepped:?}, worked out {expected:?}");
             self.violations.push(text);
         }
@@ -726,6 +736,9 @@ impl World {
                 if partial {
                     self.meet("partial round");
                 }
+                if report.audited > 0 {
+                    self.meet("audited");
+                }
                 if let Some(sim) = self.runs.get_mut(run) {
                     sim.whole &= !partial;
                     if digest(&sim.model) != report.digest {
@@ -737,8 +750,12 @@ impl World {
             RunEvent::Notice(text) if text.contains("no answer within") => {
                 self.meet("attempt limit");
             }
+            RunEvent::Notice(text) => match self.lies.heard(run, &text) {
+                Ok(situation) => situation.into_iter().for_each(|found| self.meet(found)),
+                Err(wrong) => self.violations.push(wrong),
+            },
             RunEvent::Ended(ending) => self.ended(run, ending),
-            RunEvent::Started | RunEvent::Notice(_) => {}
+            RunEvent::Started => {}
         }
     }
 
@@ -752,7 +769,19 @@ impl World {
         self.out.retain(|_, (owner, _)| owner != run);
         // The attempts that failed lie some seconds back.
         let calm = self.now.0 > HEAL_MICROS + 20_000_000;
-        let reachable = |node: &SimNode| node.hears() && !node.mute && node.listed && !node.leaving;
+        let roster = self.federation.cluster().roster();
+        let barred = |address: &str| {
+            roster
+                .find(address)
+                .and_then(|id| roster.get(id)?.barred.clone())
+        };
+        let reachable = |node: &SimNode| {
+            node.hears()
+                && !node.mute
+                && node.listed
+                && !node.leaving
+                && barred(&node.address).is_none()
+        };
         if matches!(ending, Ending::Stopped(_)) && calm && self.nodes.iter().any(reachable) {
             self.violations
                 .push(format!("{run} is stopped though nodes can be reached"));
@@ -787,7 +816,7 @@ impl World {
         }
         if model == sim.model {
             self.meet("undisturbed equal");
-        } else {
+        } else if !self.lies.may_fool(run) {
             self.violations
                 .push(format!("{run}: another model than undisturbed"));
         }
