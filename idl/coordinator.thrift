@@ -77,6 +77,8 @@ struct RoundReport {
   10: optional i32 refusals
   /** SHA-256 of the parameters after the round. */
   11: optional binary digest
+  /** Shards that counted after two nodes had brought the same bits; absent for none. */
+  12: optional i32 audited
 }
 
 /** What a run ended with. */
@@ -184,6 +186,8 @@ enum NodeState {
   DOWN = 3
   /** Finishing its tasks; gets no new ones. */
   LEAVING = 4
+  /** Its work was found wrong in an audit; gets none until it is restarted. `failure` says what was found. */
+  BARRED = 5
 }
 
 struct NodeStatus {

@@ -38,6 +38,8 @@ pub enum Purpose {
     Noise,
     /// Choosing a node for a task.
     Scheduling,
+    /// Which tasks are done twice.
+    Audit,
     /// A node's refusals and delays under its load probability.
     Load,
     /// Drawing an identity when a process starts.
@@ -48,7 +50,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose, in the order of declaration.
-    pub const ALL: [Purpose; 12] = [
+    pub const ALL: [Purpose; 13] = [
         Purpose::InitialParameters,
         Purpose::Partition,
         Purpose::HeldOut,
@@ -58,6 +60,7 @@ impl Purpose {
         Purpose::Dropout,
         Purpose::Noise,
         Purpose::Scheduling,
+        Purpose::Audit,
         Purpose::Load,
         Purpose::Incarnation,
         Purpose::Simulation,
@@ -75,6 +78,7 @@ impl Purpose {
             Purpose::Dropout => "dropout",
             Purpose::Noise => "noise",
             Purpose::Scheduling => "scheduling",
+            Purpose::Audit => "audit",
             Purpose::Load => "load",
             Purpose::Incarnation => "incarnation",
             Purpose::Simulation => "simulation",

@@ -64,6 +64,7 @@ fn report(round: u32) -> RoundReport {
         took: Duration::from_micros(1_234),
         retries: 1,
         refusals: 2,
+        audited: 1,
         digest: Sha256::digest(values(round)).into(),
     }
 }

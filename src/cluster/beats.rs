@@ -64,12 +64,14 @@ impl Cluster {
         if node.health == Health::Down && node.greeting.is_some() {
             self.counts.returns += 1;
         }
+        let incarnation = greeting.incarnation;
         node.greeting = Some(greeting);
         node.misses = 0;
         node.suspect = false;
         node.took_leave = false;
-        if !node.delisted {
-            node.health = Health::Up;
+        self.hold_to_bar(id, incarnation);
+        if let Some(node) = self.roster.get_mut(id).filter(|node| !node.delisted) {
+            node.step_up();
         }
         self.ask_again(now, id);
     }
@@ -100,7 +102,7 @@ impl Cluster {
             node.step_down(now, Health::Leaving);
         } else if !pulse.leaving && node.health == Health::Leaving && node.may_return() {
             // It changed its mind, or the heartbeat that said so was an old one.
-            node.health = Health::Up;
+            node.step_up();
         }
         self.ask_again(now, id);
     }
@@ -131,7 +133,7 @@ impl Cluster {
         node.asked = Some(beat);
         let command = match node.health {
             Health::New | Health::Down => Command::Greet { node: id, beat },
-            Health::Up | Health::Leaving => Command::Beat { node: id, beat },
+            Health::Up | Health::Leaving | Health::Barred => Command::Beat { node: id, beat },
         };
         self.commands.push(command);
         self.timers.set(Timer::Node(id), now + timeout);
@@ -217,7 +219,7 @@ impl Cluster {
         node.misses = node.misses.saturating_add(1);
         node.last_failure = Some((now, failure.clone()));
         let misses = node.misses;
-        let was_serving = matches!(node.health, Health::Up | Health::Leaving);
+        let was_serving = !matches!(node.health, Health::New | Health::Down);
         let down = failure.kind == FailureKind::Unreachable || misses >= self.config.misses;
         if was_serving && !down {
             // Ask again at once: silence is settled within a few heartbeats.
@@ -250,7 +252,7 @@ impl Cluster {
     }
 
     /// Fails every attempt in the hands of a node.
-    fn lose_attempts(&mut self, now: Time, id: NodeId, why: &str) {
+    pub(super) fn lose_attempts(&mut self, now: Time, id: NodeId, why: &str) {
         let held: Vec<_> = self
             .attempts
             .iter()

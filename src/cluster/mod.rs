@@ -8,6 +8,7 @@
 
 mod attempt;
 mod backoff;
+mod bar;
 mod beats;
 mod command;
 mod config;
@@ -22,7 +23,7 @@ mod time;
 mod timers;
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use attempt::AttemptId;
 pub use backoff::Backoff;
@@ -100,13 +101,33 @@ impl Cluster {
         self.attempts.get(&attempt).map(|attempt| attempt.task)
     }
 
+    /// The node that has an attempt in hand.
+    pub fn node_of(&self, attempt: AttemptId) -> Option<&Node> {
+        self.roster.get(self.attempts.get(&attempt)?.node)
+    }
+
     /// Takes in a task. With `host`, only nodes that host the shard of this name can do it.
     pub fn submit(&mut self, now: Time, id: TaskId, group: GroupId, host: Option<String>) {
-        if host.is_some() {
+        self.take_in(now, id, Task::new(group, host, BTreeSet::new()));
+    }
+
+    /// Takes in a task that no node at these addresses may do.
+    pub fn submit_elsewhere(
+        &mut self,
+        now: Time,
+        id: TaskId,
+        group: GroupId,
+        avoid: BTreeSet<String>,
+    ) {
+        self.take_in(now, id, Task::new(group, None, avoid));
+    }
+
+    fn take_in(&mut self, now: Time, id: TaskId, task: Task) {
+        if task.is_bound() {
             self.timers
                 .set(Timer::Host(id), now + self.config.placement_limit);
         }
-        self.tasks.insert(id, Task::new(group, host));
+        self.tasks.insert(id, task);
     }
 
     /// Drops every task of a group; nobody waits for its attempts any more.

@@ -59,16 +59,13 @@ impl Cluster {
         }
     }
 
-    /// A task bound to a host is given up when no host has been up for the whole limit.
+    /// A task that not every node could do is given up when none that could has been up for the whole limit.
     pub(super) fn host_due(&mut self, now: Time, id: TaskId) {
         let Some(task) = self.tasks.get(id) else {
             return;
         };
-        let Some(host) = task.host.clone() else {
-            return;
-        };
         let limit = self.config.placement_limit;
-        let hosts = || self.roster.iter().filter(|(_, node)| node.hosts(&host));
+        let hosts = || self.roster.iter().filter(|(_, node)| task.suits(node));
         if !task.out.is_empty() || hosts().any(|(_, node)| node.health == Health::Up) {
             self.timers.set(Timer::Host(id), now + limit);
             return;
@@ -82,7 +79,10 @@ impl Cluster {
             self.timers.set(Timer::Host(id), last_up + limit);
             return;
         }
-        let reason = format!("no node that hosts `{host}` was up for {limit:?}");
+        let reason = match &task.host {
+            Some(host) => format!("no node that hosts `{host}` was up for {limit:?}"),
+            None => format!("no other node was up for {limit:?}"),
+        };
         self.give_up(id, Some(reason));
     }
 
@@ -151,9 +151,7 @@ impl Cluster {
                 .filter_map(|attempt| self.attempts.get(attempt))
                 .any(|attempt| attempt.node == id)
         };
-        node.health == Health::Up
-            && task.host.as_ref().is_none_or(|host| node.hosts(host))
-            && !holds_it()
+        node.health == Health::Up && task.suits(node) && !holds_it()
     }
 
     fn dispatch(&mut self, now: Time, id: TaskId, node: NodeId, insist: bool) {

@@ -65,7 +65,7 @@ impl Cluster {
         let mut pending = BTreeSet::new();
         let mut idle = Vec::new();
         for (id, node) in self.roster.iter() {
-            if node.health == Health::Leaving {
+            if matches!(node.health, Health::Leaving | Health::Barred) {
                 continue;
             }
             pending.insert(id);
@@ -90,6 +90,10 @@ impl Cluster {
             .map(|(_, node)| match &node.last_failure {
                 _ if node.health == Health::Leaving => {
                     format!("{}: takes no new work", node.address)
+                }
+                _ if node.barred.is_some() => {
+                    let reason = node.barred.as_deref().unwrap_or_default();
+                    format!("{}: {reason}", node.address)
                 }
                 Some((_, failure)) if failure.reason.contains(&node.address) => {
                     format!("{failure}, tried {attempts} times")

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bar::Bars;
 use super::failure::Failure;
 use super::time::Time;
 
@@ -24,6 +25,8 @@ pub enum Health {
     Down,
     /// Finishes what it has and gets nothing new.
     Leaving,
+    /// Its work was found wrong: it gets nothing until it is restarted.
+    Barred,
 }
 
 /// What a node says of itself when it is greeted.
@@ -82,6 +85,8 @@ pub struct Node {
     pub refused: u64,
     /// Its last failure and when.
     pub last_failure: Option<(Time, Failure)>,
+    /// Why it gets no work, if it is or was barred in this incarnation.
+    pub barred: Option<String>,
     /// When it last was given something, as a count of dispatches; 0 for never.
     pub last_chosen: u64,
     /// When it was last known to be up, if it no longer is.
@@ -111,6 +116,7 @@ impl Node {
             failed: 0,
             refused: 0,
             last_failure: None,
+            barred: None,
             last_chosen: 0,
             last_up: Time::default(),
             misses: 0,
@@ -124,6 +130,14 @@ impl Node {
     /// Whether nothing but its own heartbeat keeps it from work.
     pub(super) fn may_return(&self) -> bool {
         !self.delisted && !self.took_leave
+    }
+
+    /// It can be reached and wants work.
+    pub(super) fn step_up(&mut self) {
+        self.health = match self.barred {
+            None => Health::Up,
+            Some(_) => Health::Barred,
+        };
     }
 
     /// It is up no longer.
@@ -157,6 +171,8 @@ impl Node {
 pub struct Roster {
     nodes: BTreeMap<NodeId, Node>,
     by_address: BTreeMap<String, NodeId>,
+    /// Addresses of nodes whose work was found wrong.
+    barred: Bars,
     next: u32,
 }
 
@@ -178,6 +194,10 @@ impl Roster {
         if let Some(node) = self.nodes.remove(&id) {
             self.by_address.remove(&node.address);
         }
+    }
+
+    pub(super) fn bars(&mut self) -> &mut Bars {
+        &mut self.barred
     }
 
     /// The node of this id.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::attempt::AttemptId;
 use super::durations::Durations;
 use super::failure::Failure;
-use super::roster::NodeId;
+use super::roster::{Node, NodeId};
 
 /// A unit of work. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,8 @@ pub(super) struct Task {
     pub(super) group: GroupId,
     /// Only nodes that host the shard of this name can do it.
     pub(super) host: Option<String>,
+    /// Nodes at these addresses must not do it: it is to be done by another one.
+    pub(super) avoid: BTreeSet<String>,
     /// Attempts under way.
     pub(super) out: Vec<AttemptId>,
     /// Nodes that failed it, each with why, in order.
@@ -34,16 +36,28 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(group: GroupId, host: Option<String>) -> Task {
+    pub(super) fn new(group: GroupId, host: Option<String>, avoid: BTreeSet<String>) -> Task {
         Task {
             group,
             host,
+            avoid,
             out: Vec::new(),
             failures: Vec::new(),
             tried: BTreeSet::new(),
             refused_by: BTreeSet::new(),
             refusal_rounds: 0,
         }
+    }
+
+    /// Whether not every node could do it, so that it can be that none which could is up.
+    pub(super) fn is_bound(&self) -> bool {
+        self.host.is_some() || !self.avoid.is_empty()
+    }
+
+    /// Whether this node could do it, were it up and free.
+    pub(super) fn suits(&self, node: &Node) -> bool {
+        let hosted = self.host.as_ref().is_none_or(|host| node.hosts(host));
+        hosted && !self.avoid.contains(&node.address)
     }
 }
 

@@ -51,6 +51,11 @@ pub enum Waiting {
         /// Tasks waiting.
         queued: u32,
     },
+    /// The work is to be done by another node than before, and none is up.
+    Another {
+        /// Tasks waiting.
+        queued: u32,
+    },
 }
 
 impl Waiting {
@@ -64,6 +69,7 @@ impl Waiting {
             Waiting::Refused { .. } => "refused",
             Waiting::Busy { .. } => "busy",
             Waiting::Hosts { .. } => "hosts",
+            Waiting::Another { .. } => "another",
         }
     }
 }
@@ -110,6 +116,12 @@ impl fmt::Display for Waiting {
             Waiting::Hosts { queued } => {
                 write!(f, "waiting for the nodes that host {queued} shards")
             }
+            Waiting::Another { queued } => {
+                write!(
+                    f,
+                    "waiting for another node to compare with: {queued} tasks"
+                )
+            }
         }
     }
 }
@@ -147,21 +159,26 @@ impl Cluster {
             Waiting::Refused { up }
         } else if state.ready.iter().any(|&task| self.some_node_could(task)) {
             Waiting::Busy { up, queued }
-        } else {
+        } else if state.ready.iter().any(|&task| self.is_hosted(task)) {
             Waiting::Hosts { queued }
+        } else {
+            Waiting::Another { queued }
         }
     }
 
     /// Whether a node is up that could do this task, were it free.
     fn some_node_could(&self, task: TaskId) -> bool {
-        let host = self.tasks.get(task).and_then(|task| task.host.as_ref());
-        host.is_none_or(|host| {
+        self.tasks.get(task).is_none_or(|task| {
             let mut up = self
                 .roster
                 .iter()
                 .filter(|(_, node)| node.health == Health::Up);
-            up.any(|(_, node)| node.hosts(host))
+            up.any(|(_, node)| task.suits(node))
         })
+    }
+
+    fn is_hosted(&self, task: TaskId) -> bool {
+        self.tasks.get(task).is_some_and(|task| task.host.is_some())
     }
 
     fn oldest_attempt(&self, now: Time, group: GroupId) -> Option<(u64, String)> {

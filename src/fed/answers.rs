@@ -1,5 +1,6 @@
 //! What attempts bring, and what it means for their run.
 
+use super::audit::Testimony;
 use super::event::{Answer, Command, Trained, Work};
 use super::federation::Federation;
 use super::run::{Ending, Run, RunId};
@@ -9,14 +10,33 @@ use crate::cluster::{AttemptId, Failure, FailureKind, Outcome, TaskId, Time};
 /// not overflow.
 const MOST_EVALUATED: u64 = 1 << 40;
 
+/// What an attempt brought of a training task.
+pub(super) struct Brought<'a> {
+    pub(super) run: &'a RunId,
+    pub(super) attempt: AttemptId,
+    pub(super) round: u32,
+    pub(super) shards: &'a [u32],
+    trained: &'a [Trained],
+}
+
+impl Brought<'_> {
+    /// The same task once more.
+    pub(super) fn work(&self) -> Work {
+        let (round, shards) = (self.round, self.shards.into());
+        Work::Train { round, shards }
+    }
+}
+
 impl Federation {
     pub(super) fn answered(&mut self, now: Time, attempt: AttemptId, answer: Answer) {
-        let work = self
-            .cluster
-            .task_of(attempt)
-            .and_then(|task| self.tasks.get(&task).cloned());
+        let task = self.cluster.task_of(attempt);
+        let work = task.and_then(|task| self.tasks.get(&task).cloned());
+        let audited = task.is_some_and(|task| self.audits.contains_key(&task));
+        let node = self.cluster.node_of(attempt);
+        let incarnation = node.and_then(|node| Some(node.greeting.as_ref()?.incarnation));
+        let address = node.map_or(String::new(), |node| node.address.clone());
         if let Some((id, work)) = &work
-            && let Err(reason) = self.fits(id, work, &answer)
+            && let Err(reason) = self.fits(id, work, audited, &answer)
         {
             self.commands.push(Command::Discard(attempt));
             let failure = Failure::new(FailureKind::Invalid, reason);
@@ -26,6 +46,7 @@ impl Federation {
             return self.commands.push(Command::Discard(attempt));
         };
         self.tasks.remove(&task);
+        let audit = self.audits.remove(&task);
         let Some((id, work)) = work else {
             return self.commands.push(Command::Discard(attempt));
         };
@@ -34,8 +55,25 @@ impl Federation {
             run.said = None;
         }
         match (work, answer) {
-            (Work::Train { shards, .. }, Answer::Update(trained)) => {
-                self.count(now, &id, attempt, &shards, &trained);
+            (Work::Train { round, shards }, Answer::Update(trained, fingerprint)) => {
+                let brought = Brought {
+                    run: &id,
+                    attempt,
+                    round,
+                    shards: &shards,
+                    trained: &trained,
+                };
+                match (audit, fingerprint) {
+                    (Some(audit), Some(fingerprint)) => {
+                        let by = Testimony {
+                            address,
+                            incarnation: incarnation.unwrap_or_default(),
+                            fingerprint,
+                        };
+                        self.hear(now, audit, by, &brought);
+                    }
+                    _ => self.count(now, &brought, Some(&address)),
+                }
             }
             (Work::Evaluate { shard, .. }, Answer::Metrics(metrics)) => {
                 self.node_evaluated(now, &id, shard, Some(metrics));
@@ -49,10 +87,13 @@ impl Federation {
     }
 
     /// Whether an answer can be one to this work.
-    pub(super) fn fits(&self, id: &RunId, work: &Work, answer: &Answer) -> Result<(), String> {
+    fn fits(&self, id: &RunId, work: &Work, audited: bool, answer: &Answer) -> Result<(), String> {
         let run = self.runs.get(id).ok_or("the run is gone")?;
         match (work, answer) {
-            (Work::Train { shards, .. }, Answer::Update(trained)) => {
+            (Work::Train { .. }, Answer::Update(_, None)) if audited => {
+                Err("it brought no fingerprint".to_owned())
+            }
+            (Work::Train { shards, .. }, Answer::Update(trained, _)) => {
                 if shards.len() != trained.len() {
                     let (asked, found) = (shards.len(), trained.len());
                     return Err(format!("it trained {found} shards; asked were {asked}"));
@@ -80,14 +121,9 @@ impl Federation {
         }
     }
 
-    pub(super) fn count(
-        &mut self,
-        now: Time,
-        id: &RunId,
-        attempt: AttemptId,
-        shards: &[u32],
-        trained: &[Trained],
-    ) {
+    /// Counts what came from one node `alone`, or from two that brought the same.
+    pub(super) fn count(&mut self, now: Time, brought: &Brought, alone: Option<&str>) {
+        let (id, attempt) = (brought.run, brought.attempt);
         let Some(run) = self.runs.get_mut(id) else {
             return;
         };
@@ -95,7 +131,8 @@ impl Federation {
         let Some(round) = run.training() else {
             return self.commands.push(Command::Discard(attempt));
         };
-        let Some(weight) = round.count(shards, trained, strategy) else {
+        let weight = round.count(brought.shards, brought.trained, strategy, alone);
+        let Some(weight) = weight else {
             return self.commands.push(Command::Discard(attempt));
         };
         let fold = Command::Fold {
@@ -139,27 +176,29 @@ impl Federation {
         if let Some(round) = run.training() {
             round.retries += 1;
         }
-        let name = |shard: u32| run.shards[shard as usize].name.clone();
         let notice = match work {
             Work::Train { round, shards } => {
-                let more = match shards.len() {
-                    1 => String::new(),
-                    many => format!(" and {} more", many - 1),
-                };
-                format!(
-                    "round {round}: shard `{}`{more} failed at {address}: {failure}",
-                    name(shards[0])
-                )
+                let shards = self.named(&id, &shards);
+                format!("round {round}: shard {shards} failed at {address}: {failure}")
             }
             Work::Evaluate { round, shard } => {
-                format!(
-                    "round {round}: evaluating shard `{}` failed at {address}: {failure}",
-                    name(shard)
-                )
+                let shard = self.named(&id, &[shard]);
+                format!("round {round}: evaluating shard {shard} failed at {address}: {failure}")
             }
             Work::Initialise => format!("first parameters: {address} failed: {failure}"),
         };
         self.notice(&id, notice);
+    }
+
+    /// Shards for people: the name of the first, and how many more there are.
+    pub(super) fn named(&self, id: &RunId, shards: &[u32]) -> String {
+        let first = shards.first().zip(self.run(id));
+        let first = first.and_then(|(&shard, run)| run.shards.get(shard as usize));
+        let name = first.map_or("", |shard| &shard.name);
+        match shards.len() {
+            0 | 1 => format!("`{name}`"),
+            many => format!("`{name}` and {} more", many - 1),
+        }
     }
 
     pub(super) fn gave_up(&mut self, now: Time, task: TaskId, failures: Vec<String>) {
@@ -167,6 +206,11 @@ impl Federation {
             return;
         };
         let reason = failures.join(", then ");
+        if let (Some(audit), Work::Train { round, shards }) = (self.audits.remove(&task), &work)
+            && self.not_compared(now, (&id, *round, shards), &audit, &reason)
+        {
+            return;
+        }
         match work {
             // What fails together may succeed one by one; at least it is seen which shard it was.
             Work::Train { round, shards } if shards.len() > 1 => {

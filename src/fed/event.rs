@@ -76,12 +76,15 @@ pub struct Trained {
     pub loss: f64,
 }
 
+/// SHA-256 of all that an attempt brought. Honest nodes bring the same of the same task.
+pub type Fingerprint = [u8; 32];
+
 /// What an answered attempt says, without the parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// An update of the parameters, or the sum of the updates of many shards: how each shard of the task
-    /// was trained, in the task's order.
-    Update(Vec<Trained>),
+    /// was trained, in the task's order. With a fingerprint if it was asked for.
+    Update(Vec<Trained>, Option<Fingerprint>),
     /// Metrics on held-out rows.
     Metrics(Metrics),
     /// First parameters of a model.
@@ -161,6 +164,8 @@ pub enum Command {
         work: Work,
         /// Whether the node may decline it because of its load.
         may_refuse: bool,
+        /// Whether the answer needs a fingerprint.
+        audited: bool,
         /// After this nobody waits for the answer.
         limit: Duration,
     },

@@ -1,12 +1,14 @@
 //! The core of the coordinator: facts in, commands out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::audit::{Audit, Draw};
 use super::event::{Command, Event, Work};
 use super::plan::Plan;
 use super::report::RunEvent;
 use super::run::{Ending, Phase, Run, RunId};
 use crate::cluster::{self, Cluster, GroupId, TaskId, Time};
+use crate::seed::Seed;
 
 /// Runs under way at once; one more is refused.
 const MOST_ACTIVE: usize = 64;
@@ -37,6 +39,9 @@ pub struct Federation {
     pub(super) order: Vec<RunId>,
     pub(super) groups: BTreeMap<GroupId, RunId>,
     pub(super) tasks: BTreeMap<TaskId, (RunId, Work)>,
+    /// Those of them that are audited.
+    pub(super) audits: BTreeMap<TaskId, Audit>,
+    pub(super) draw: Draw,
     pub(super) next_group: u64,
     pub(super) next_task: u64,
     pub(super) commands: Vec<Command>,
@@ -54,6 +59,11 @@ impl Federation {
             order: Vec::new(),
             groups: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            audits: BTreeMap::new(),
+            draw: Draw {
+                share: 0.0,
+                seed: Seed(0),
+            },
             next_group: 0,
             next_task: 0,
             commands: Vec::new(),
@@ -114,7 +124,7 @@ impl Federation {
             self.commands.extend(
                 commands
                     .into_iter()
-                    .filter_map(|c| translate(&self.tasks, c)),
+                    .filter_map(|c| translate(&self.tasks, &self.audits, c)),
             );
             if outcomes.is_empty() {
                 break;
@@ -178,14 +188,37 @@ impl Federation {
         shard.private.then(|| shard.name.clone())
     }
 
-    pub(super) fn submit_task(&mut self, now: Time, id: &RunId, work: Work, host: Option<String>) {
-        let Some(run) = self.runs.get(id) else {
-            return;
-        };
+    pub(super) fn submit_task(
+        &mut self,
+        now: Time,
+        id: &RunId,
+        work: Work,
+        host: Option<String>,
+    ) -> Option<TaskId> {
+        let (task, group) = self.new_task(id, work)?;
+        self.cluster.submit(now, task, group, host);
+        Some(task)
+    }
+
+    /// Submits a task that is to be done by another node than these.
+    pub(super) fn submit_elsewhere(
+        &mut self,
+        now: Time,
+        id: &RunId,
+        work: Work,
+        avoid: BTreeSet<String>,
+    ) -> Option<TaskId> {
+        let (task, group) = self.new_task(id, work)?;
+        self.cluster.submit_elsewhere(now, task, group, avoid);
+        Some(task)
+    }
+
+    fn new_task(&mut self, id: &RunId, work: Work) -> Option<(TaskId, GroupId)> {
+        let group = self.runs.get(id)?.group;
         let task = TaskId(self.next_task);
         self.next_task += 1;
-        self.cluster.submit(now, task, run.group, host);
         self.tasks.insert(task, (id.clone(), work));
+        Some((task, group))
     }
 
     pub(super) fn set_phase(&mut self, id: &RunId, phase: Phase) {
@@ -222,6 +255,7 @@ impl Federation {
 /// The cluster's command in the words of the federation, with what the task is about.
 fn translate(
     tasks: &BTreeMap<TaskId, (RunId, Work)>,
+    audits: &BTreeMap<TaskId, Audit>,
     command: cluster::Command,
 ) -> Option<Command> {
     Some(match command {
@@ -243,6 +277,7 @@ fn translate(
                 run,
                 work,
                 may_refuse,
+                audited: audits.contains_key(&task),
                 limit,
             }
         }

@@ -71,6 +71,7 @@ impl Federation {
             before: history.took,
             stirred: now,
             said: None,
+            said_unaudited: false,
         };
         self.runs.insert(id.clone(), run);
         self.order.push(id.clone());
@@ -146,11 +147,13 @@ impl Federation {
         }
     }
 
-    fn withdraw(&mut self, id: &RunId) {
+    /// Takes back all tasks of a run.
+    pub(super) fn withdraw(&mut self, id: &RunId) {
         if let Some(run) = self.runs.get(id) {
             self.cluster.withdraw(run.group);
         }
         self.tasks.retain(|_, (owner, _)| owner != id);
+        self.audits.retain(|task, _| self.tasks.contains_key(task));
     }
 
     pub(super) fn forget_old(&mut self) {

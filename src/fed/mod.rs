@@ -9,10 +9,12 @@
 
 pub mod aggregate;
 mod answers;
+mod audit;
 mod bundle;
 mod cohort;
 mod event;
 mod federation;
+mod hearing;
 mod lifecycle;
 mod log;
 mod plan;
@@ -24,7 +26,9 @@ mod status;
 pub mod strategy;
 mod telling;
 
-pub use event::{Answer, Command, Evaluation, Event, History, Prepared, Shard, Trained, Work};
+pub use event::{
+    Answer, Command, Evaluation, Event, Fingerprint, History, Prepared, Shard, Trained, Work,
+};
 pub use federation::{Federation, Refused};
 pub use plan::{DataPlan, Plan, Problem};
 pub use report::{Entry, Omission, Report, RoundReport, RunEvent};

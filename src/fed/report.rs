@@ -37,6 +37,8 @@ pub struct RoundReport {
     pub retries: u32,
     /// Attempts that were declined.
     pub refusals: u32,
+    /// Shards that counted after two nodes had brought the same bits.
+    pub audited: u32,
     /// SHA-256 of the parameters after the round.
     pub digest: [u8; 32],
 }

@@ -44,6 +44,12 @@ pub(super) struct Round {
     omitted: BTreeMap<u32, String>,
     weight: u64,
     chances: u32,
+    /// Nodes whose updates counted without those of another beside.
+    unaudited: BTreeSet<String>,
+    /// Shards that counted after two nodes had brought the same.
+    audited: u32,
+    /// How often it was begun anew.
+    pub(super) anew: u32,
     pub(super) retries: u32,
     pub(super) refusals: u32,
 }
@@ -59,8 +65,21 @@ impl Round {
             omitted: BTreeMap::new(),
             weight: 0,
             chances: SECOND_CHANCES,
+            unaudited: BTreeSet::new(),
+            audited: 0,
+            anew: 0,
             retries: 0,
             refusals: 0,
+        }
+    }
+
+    /// The same with nothing counted yet.
+    pub(super) fn begun_anew(self) -> Round {
+        Round {
+            anew: self.anew + 1,
+            retries: self.retries,
+            refusals: self.refusals,
+            ..Round::new(self.number, self.started, self.cohort)
         }
     }
 
@@ -73,12 +92,19 @@ impl Round {
         (self.cohort.len(), self.counted.len(), self.out.len())
     }
 
-    /// Takes in the updates of these shards, all or none, and says what they weigh together. A shard counts once.
+    /// Whether it has counted something that this node brought and no other one beside.
+    pub(super) fn rests_on(&self, address: &str) -> bool {
+        self.unaudited.contains(address)
+    }
+
+    /// Takes in the updates of these shards, all or none, and says what they weigh together. A shard counts once. They
+    /// come from one node `alone`, or from two that brought the same.
     pub(super) fn count(
         &mut self,
         shards: &[u32],
         trained: &[Trained],
         strategy: Strategy,
+        alone: Option<&str>,
     ) -> Option<u64> {
         if !shards.iter().all(|shard| self.out.contains(shard)) {
             return None;
@@ -90,6 +116,11 @@ impl Round {
             weight += strategy.weight(trained.rows);
         }
         self.weight += weight;
+        match alone {
+            Some(address) if self.unaudited.contains(address) => {}
+            Some(address) => drop(self.unaudited.insert(address.to_owned())),
+            None => self.audited += shards.len() as u32,
+        }
         Some(weight)
     }
 
@@ -163,6 +194,7 @@ impl Round {
             took: now.since(self.started),
             retries: self.retries,
             refusals: self.refusals,
+            audited: self.audited,
             digest,
         }
     }
@@ -185,7 +217,19 @@ mod tests {
     fn count(round: &mut Round, shards: &[u32], rows: u64) -> Option<u64> {
         let strategy = STRATEGIES.build("fedavg").unwrap();
         let trained = vec![Trained { rows, loss: 1.0 }; shards.len()];
-        round.count(shards, &trained, strategy)
+        round.count(shards, &trained, strategy, Some("a"))
+    }
+
+    #[test]
+    fn begun_anew_nothing_counts_and_what_it_cost_is_kept() {
+        let mut round = round();
+        round.retries = 2;
+        count(&mut round, &[0, 1], 10);
+        assert!(round.rests_on("a") && !round.rests_on("b"));
+        let round = round.begun_anew();
+        assert_eq!(round.progress(), (4, 0, 4));
+        assert_eq!((round.anew, round.retries), (1, 2));
+        assert!(!round.rests_on("a"));
     }
 
     #[test]

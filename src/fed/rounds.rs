@@ -20,8 +20,17 @@ impl Federation {
         let number = run.finished + 1;
         let shards = u32::try_from(run.shards.len()).unwrap_or(u32::MAX);
         let cohort = cohort::sample(run.plan.seed, number, shards, run.plan.cohort);
+        self.open_round(now, id, Round::new(number, now, cohort));
+    }
+
+    /// Begins a round with an empty sum, and asks for its shards.
+    pub(super) fn open_round(&mut self, now: Time, id: &RunId, round: Round) {
+        let Some(run) = self.runs.get_mut(id) else {
+            return;
+        };
+        let (number, cohort) = (round.number, round.cohort().to_vec());
         let weight_limit = run.weight_limit(&cohort);
-        run.phase = Phase::Training(Round::new(number, now, cohort.clone()));
+        run.phase = Phase::Training(round);
         self.commands.push(Command::Open {
             run: id.clone(),
             round: number,
@@ -47,9 +56,14 @@ impl Federation {
 
     /// Submits one training task for all of these shards.
     pub(super) fn ask_together(&mut self, now: Time, id: &RunId, round: u32, shards: &[u32]) {
-        let host = shards.first().and_then(|&shard| self.host_of(id, shard));
+        let Some(&first) = shards.first() else {
+            return;
+        };
+        let host = self.host_of(id, first);
         let shards = shards.into();
-        self.submit_task(now, id, Work::Train { round, shards }, host);
+        if let Some(task) = self.submit_task(now, id, Work::Train { round, shards }, host) {
+            self.draw(id, task, round, first);
+        }
     }
 
     pub(super) fn close_round_if_done(&mut self, now: Time, id: &RunId) {

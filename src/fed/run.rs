@@ -101,6 +101,8 @@ pub(super) struct Run {
     /// When something last happened, and what was last said about waiting.
     pub(super) stirred: Time,
     pub(super) said: Option<String>,
+    /// Whether it was said that something counts unaudited.
+    pub(super) said_unaudited: bool,
 }
 
 impl Run {
@@ -118,6 +120,14 @@ impl Run {
     pub(super) fn training(&mut self) -> Option<&mut Round> {
         match &mut self.phase {
             Phase::Training(round) => Some(round),
+            _ => None,
+        }
+    }
+
+    /// The round under way, if all of its updates are there.
+    pub(super) fn trained(&self) -> Option<&Round> {
+        match &self.phase {
+            Phase::Stepping(round) | Phase::Evaluating { round, .. } => Some(round),
             _ => None,
         }
     }

@@ -216,6 +216,13 @@ struct RoundJson {
     micros: u64,
     retries: u32,
     refusals: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    audited: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl RoundJson {
@@ -233,6 +240,7 @@ impl RoundJson {
             micros: micros(report.took),
             retries: report.retries,
             refusals: report.refusals,
+            audited: report.audited,
         }
     }
 
@@ -249,6 +257,7 @@ impl RoundJson {
             took: Duration::from_micros(self.micros),
             retries: self.retries,
             refusals: self.refusals,
+            audited: self.audited,
             digest: unhex(&self.digest)?,
         })
     }

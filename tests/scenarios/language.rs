@@ -23,6 +23,8 @@
 //! | `submit r`, `cancel r`, `resume r`, `restore r 3` | a client's wish; a coordinator that comes back |
 //! | `prepared r`, `stepped r`, `evaluated r` | the shell did what it was told; `broken` in place of `r`'s result: it could not |
 //! | `update #0 10`, `update #0 10 loss=nan` | an answer with so many rows |
+//! | `update #0 10 bits=2` | an answer with other bits than the honest ones, which are 1 |
+//! | `look a` | prints where a node stands |
 //! | `metrics #0 10`, `parameters #0` | answers to other work |
 //! | `refuse #0`, `fail #0`, `cut #0`, `invalid #0` | declined; reported as failed; connection broken; not acceptable |
 //! | `status r` | prints where the run stands |

@@ -13,12 +13,14 @@ pub fn command(command: &Command, name: impl Fn(NodeId) -> String) -> Option<Str
             run,
             work,
             may_refuse,
+            audited,
             limit: _,
         } => {
+            let audit = if *audited { ", audited" } else { "" };
             let refusal = if *may_refuse { ", may refuse" } else { "" };
             let node = name(*node);
             format!(
-                "dispatch #{} to {node}: {run} {}{refusal}",
+                "dispatch #{} to {node}: {run} {}{audit}{refusal}",
                 attempt.0,
                 show_work(work)
             )
@@ -82,8 +84,12 @@ fn show_report(report: &RoundReport) -> String {
         .iter()
         .map(|omission| format!("; left out {}: {}", omission.shard, omission.reason))
         .collect();
+    let audited = match report.audited {
+        0 => String::new(),
+        some => format!(" ({some} audited)"),
+    };
     format!(
-        "round {}: {} of {} shards, {} rows, loss {}, {} retries, {} refusals, evaluated on {} rows, took {:?}{}",
+        "round {}: {} of {} shards{audited}, {} rows, loss {}, {} retries, {} refusals, evaluated on {} rows, took {:?}{}",
         report.round,
         report.counted,
         report.asked,

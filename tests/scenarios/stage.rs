@@ -45,6 +45,7 @@ pub struct Stage {
     config: Config,
     policy: String,
     quorum: f64,
+    audit: f64,
     records: bool,
     show_beats: bool,
     actors: BTreeMap<String, Actor>,
@@ -60,6 +61,7 @@ impl Default for Stage {
             config: Config::default(),
             policy: "round-robin".to_owned(),
             quorum: 1.0,
+            audit: 0.0,
             records: false,
             show_beats: false,
             actors: BTreeMap::new(),
@@ -127,6 +129,7 @@ impl Stage {
                 "policy" => self.policy = value.to_owned(),
                 "records" => self.records = value == "yes",
                 "quorum" => self.quorum = words.get(key)?.unwrap_or_default(),
+                "audit" => self.audit = words.get(key)?.unwrap_or_default(),
                 "retries" => config.retries = number()?,
                 "misses" => config.misses = number()?,
                 "reconnects" => config.reconnects = number()?,
@@ -160,7 +163,7 @@ impl Stage {
         self.federation.get_or_insert_with(|| {
             let policy = common::policy(&self.policy);
             let cluster = Cluster::new(self.config.clone(), policy, Seed(1), 0);
-            let federation = Federation::new(cluster, self.quorum);
+            let federation = Federation::new(cluster, self.quorum).auditing(self.audit, Seed(1));
             if self.records {
                 federation.recording()
             } else {
@@ -188,6 +191,16 @@ impl Stage {
                 let now = self.now;
                 let status = self.federation().status(now, &id).ok_or("no such run")?;
                 self.said.push(format!("{} is: {}", id, status.activity));
+                return Ok(());
+            }
+            "look" => {
+                let roster = self.federation().cluster().roster();
+                let found = roster.find(&address(words.word(0)?));
+                let node = found.and_then(|id| roster.get(id)).ok_or("no such node")?;
+                let why = node.barred.as_ref();
+                let why = why.map_or(String::new(), |why| format!(", {why}"));
+                let line = format!("{} is {:?}{why}", node.address, node.health);
+                self.said.push(line);
                 return Ok(());
             }
             _ => of_attempt(verb, words)?,
@@ -409,7 +422,9 @@ fn of_attempt(verb: &str, words: &Words) -> Result<Event, String> {
                 Ok(rows) => Ok(Trained { rows, loss }),
                 Err(_) => Err("no number of rows".to_owned()),
             });
-            Event::Answered(attempt, Answer::Update(trained.collect::<Result<_, _>>()?))
+            let fingerprint = [words.get("bits")?.unwrap_or(1); 32];
+            let update = Answer::Update(trained.collect::<Result<_, _>>()?, Some(fingerprint));
+            Event::Answered(attempt, update)
         }
         "metrics" => Event::Answered(attempt, Answer::Metrics(common::metrics(rows()?, loss))),
         "parameters" => Event::Answered(attempt, Answer::Parameters),

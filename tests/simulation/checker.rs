@@ -260,7 +260,7 @@ impl Checker {
         if (answered, asked, &out.run) != (attempt, round, run) {
             return self.wrong(now, format!("attempt {} is folded elsewhere", attempt.0));
         }
-        let Answer::Update(trained) = answer else {
+        let Answer::Update(trained, _) = answer else {
             return self.wrong(now, format!("attempt {} brought no update", attempt.0));
         };
         let Some(book) = self.runs.get_mut(run) else {

@@ -86,7 +86,7 @@ impl World {
                 let wrong = |(trained, shard): (&Trained, &u32)| {
                     !trained.loss.is_finite() || trained.rows > rows_of(*shard)
                 };
-                if let Answer::Update(trained) = answer
+                if let Answer::Update(trained, _) = answer
                     && trained.iter().zip(shards.iter()).any(wrong)
                 {
                     self.meet("invalid update");

@@ -202,7 +202,7 @@ impl World {
                     }
                     (false, _) => {}
                 }
-                Answer::Update(trained)
+                Answer::Update(trained, None)
             }
             Work::Evaluate { .. } => {
                 self.meet("evaluated by nodes");

@@ -28,7 +28,7 @@ pub struct Arguments {
     pub at: Option<Address>,
 
     /// One JSON object a line on stdout, for programs: `event` is started, round, notice, ended or
-    /// result; rounds carry accuracy, loss, rows, seconds, omitted, retries, refusals and digest
+    /// result; rounds carry accuracy, loss, rows, seconds, omitted, retries, refusals, audited and digest
     #[arg(long, global = true)]
     pub json: bool,
 

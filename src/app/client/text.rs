@@ -181,6 +181,7 @@ pub(super) fn node_table(nodes: &[NodeStatus]) -> String {
             NodeState::UP => "up",
             NodeState::DOWN => "down",
             NodeState::LEAVING => "leaving",
+            NodeState::BARRED => "barred",
             _ => "unknown",
         };
         let number = |number: Option<i64>| number.unwrap_or(0).to_string();

@@ -155,6 +155,7 @@ fn json_of(event: &Event, run: &str) -> Value {
             "seconds": round.and_then(|round| round.seconds),
             "retries": round.and_then(|round| round.retries),
             "refusals": round.and_then(|round| round.refusals),
+            "audited": round.and_then(|round| round.audited),
             "digest": round.and_then(|round| round.digest.as_deref()).map(text::hex),
         }),
         EventKind::NOTICE => json!({

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::fingerprint;
 use super::lane::InHand;
 use super::link::Abilities;
 use super::shell::Shell;
@@ -41,6 +42,8 @@ pub(super) struct Job {
     pub(super) request: Request,
     /// Blobs the node needs for it: digest and bytes.
     pub(super) blobs: Vec<(Bytes, Held)>,
+    /// Whether the answer needs a fingerprint.
+    pub(super) audited: bool,
     pub(super) limit: Duration,
 }
 
@@ -187,8 +190,10 @@ fn ask(
         Request::Train(request, bounds) => {
             let folds = abilities.folds();
             let (trained, parcel) = training::train(node, request, bounds, folds, deadline)?;
+            let audited = job.audited.then(|| fingerprint::of(&trained, &parcel));
+            let fingerprint = audited.transpose()?;
             reporter.keep(job.attempt, parcel);
-            Ok(Answer::Update(trained))
+            Ok(Answer::Update(trained, fingerprint))
         }
         Request::Evaluate(request) => {
             let reply = node.call("evaluate", deadline, |node| node.evaluate(request))?;

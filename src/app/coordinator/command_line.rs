@@ -53,6 +53,12 @@ struct Arguments {
     #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share)]
     quorum: f64,
 
+    /// Share of the training tasks, 0 to 1, that are done by two nodes. Where what they bring differs, a third decides;
+    /// the node that was wrong is barred, and the run goes on without it. Nodes must compute the same bits, as all of
+    /// this version do
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = portion)]
+    audit: f64,
+
     /// A task not answered within this is given to another node
     #[arg(long, value_name = "SPAN", default_value = "10m", value_parser = program::parse_span)]
     task_limit: Duration,
@@ -65,7 +71,7 @@ struct Arguments {
     #[arg(long, value_name = "DIR", default_value = ".")]
     data_root: PathBuf,
 
-    /// Seed of the policy's random choices; results never depend on it
+    /// Seed of the random choices of policies and audits; results never depend on it
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }
@@ -92,6 +98,13 @@ fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
         _ => Err(format!("`{text}` is not a share above 0 and up to 1")),
+    }
+}
+
+fn portion(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err(format!("`{text}` is not a share from 0 to 1")),
     }
 }
 
@@ -122,6 +135,7 @@ impl Arguments {
             nodes,
             data_root: self.data_root,
             quorum: self.quorum,
+            audit: self.audit,
             cluster: cluster::Config {
                 retries: self.retries,
                 heartbeat: self.heartbeat,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::board::Board;
-use super::call::Reporter;
+use super::call::{Job, Reporter};
 use super::hosts::Hosts;
 use super::keeper::Keeper;
 use super::link::Link;
@@ -89,12 +89,14 @@ impl Driver {
                 run,
                 work,
                 may_refuse,
+                audited,
                 limit,
             } => {
                 let job = self.workshop.job(&run, attempt, &work, may_refuse, limit);
                 let Some(job) = job else {
                     return Some(failed(attempt, "the run's data is gone"));
                 };
+                let job = Job { audited, ..job };
                 if let Err(error) = self.link(node)?.dispatch(job) {
                     let reason = format!("cannot start a thread for the call: {error}");
                     return Some(failed(attempt, &reason));

@@ -8,6 +8,7 @@ mod current;
 mod desk;
 mod driver;
 mod faults;
+mod fingerprint;
 mod hosts;
 mod keeper;
 mod lane;
@@ -73,9 +74,11 @@ pub struct Config {
     pub keep: usize,
     /// Share of a cohort a round needs, for plans that do not say.
     pub quorum: f64,
+    /// Share of the training tasks that two nodes do, so that one that is wrong is found.
+    pub audit: f64,
     /// The numbers of the cluster's rules.
     pub cluster: cluster::Config,
-    /// For the random choices of policies.
+    /// For the random choices of policies and audits.
     pub seed: Seed,
 }
 
@@ -90,6 +93,7 @@ impl Default for Config {
             state: None,
             keep: 3,
             quorum: 0.5,
+            audit: 0.0,
             cluster: cluster::Config::default(),
             seed: Seed(1),
         }
@@ -135,6 +139,7 @@ impl Coordinator {
         let timeout = config.cluster.heartbeat_timeout;
         let cluster = Cluster::new(config.cluster, policy, config.seed, first_attempt());
         let federation = Federation::new(cluster, config.quorum);
+        let federation = federation.auditing(config.audit, config.seed);
         let federation = match &keeper {
             Some(_) => federation.recording(),
             None => federation,

@@ -106,6 +106,7 @@ impl Offer {
             attempt,
             request,
             blobs,
+            audited: false,
             limit,
         })
     }

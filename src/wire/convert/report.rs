@@ -42,6 +42,7 @@ pub fn round(report: &RoundReport) -> wire::RoundReport {
         retries: Some(small(report.retries)),
         refusals: Some(small(report.refusals)),
         digest: Some(Bytes::copy_from_slice(&report.digest)),
+        audited: (report.audited > 0).then(|| small(report.audited)),
     }
 }
 
@@ -130,8 +131,10 @@ pub fn node(now: Time, node: &Node) -> wire::NodeStatus {
         Health::Up => wire::NodeState::UP,
         Health::Down => wire::NodeState::DOWN,
         Health::Leaving => wire::NodeState::LEAVING,
+        Health::Barred => wire::NodeState::BARRED,
     };
     let failure = node.last_failure.as_ref();
+    let reason = failure.map(|(_, failure)| failure.to_string());
     wire::NodeStatus {
         address: node.address.clone(),
         state,
@@ -142,7 +145,7 @@ pub fn node(now: Time, node: &Node) -> wire::NodeStatus {
         completed: Some(count(node.completed)),
         failed: Some(count(node.failed)),
         refused: Some(count(node.refused)),
-        failure: failure.map(|(_, failure)| failure.to_string()),
+        failure: node.barred.clone().or(reason),
         failure_age_ms: failure.map(|&(at, _)| count(now.since(at).as_millis())),
         hosted: None,
     }
