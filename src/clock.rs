@@ -17,3 +17,9 @@ pub fn unix_micros() -> u64 {
     let passed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     passed.map_or(0, |passed| u64::try_from(passed.as_micros()).unwrap_or(0))
 }
+
+/// A number that nobody had before, in all likelihood: from the system's chance and the time. For names, never for results.
+pub fn chance() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one((unix_micros(), now()))
+}

@@ -99,8 +99,11 @@ impl Federation {
                     return Err(format!("it trained {found} shards; asked were {asked}"));
                 }
                 for (&shard, &Trained { rows, loss }) in shards.iter().zip(trained) {
-                    let most = run.shards[shard as usize].rows;
-                    if rows == 0 || rows > most {
+                    // The owner of private rows may hold some out; of others it is known how many there are.
+                    let known = &run.shards[shard as usize];
+                    let fewer = known.private && rows > 0 && rows < known.rows;
+                    if rows != known.rows && !fewer {
+                        let most = known.rows;
                         return Err(format!("claims {rows} rows of a shard that has {most}"));
                     }
                     if !loss.is_finite() {

@@ -158,7 +158,6 @@ fn a_coordinator_started_again_two_days_earlier_goes_on_as_ever() {
 }
 
 #[test]
-#[ignore = "attempts are numbered from the microsecond in which the coordinator starts, and by nothing else"]
 fn attempts_have_other_ids_although_the_wall_clock_stands_still() {
     let clock = match WallClock::new() {
         Ok(clock) => clock,
@@ -169,7 +168,6 @@ fn attempts_have_other_ids_although_the_wall_clock_stands_still() {
 }
 
 #[test]
-#[ignore = "a run of `train` is named by the caller's address and the microsecond, and by nothing else"]
 fn runs_have_other_names_although_the_wall_clock_stands_still() {
     let clock = match WallClock::new() {
         Ok(clock) => clock,

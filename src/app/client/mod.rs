@@ -13,7 +13,6 @@ mod verify;
 mod view;
 
 use std::ffi::OsString;
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -182,9 +181,8 @@ fn start(
 
 /// Asks for a run under a key of our own, so that asking again is asking once.
 fn submit(session: &mut Session, options: &RunOptions) -> Result<String, Failure> {
-    let chance = RandomState::new().hash_one(clock::unix_micros());
     let request = SubmitRequest {
-        key: format!("{chance:016x}-{:x}", clock::unix_micros()),
+        key: format!("{:016x}{:016x}", clock::chance(), clock::chance()),
         plan: request::plan(options),
     };
     let reply = session.call("submit", |to| to.submit(&request))?;

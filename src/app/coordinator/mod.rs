@@ -230,7 +230,8 @@ impl Drop for Coordinator {
     }
 }
 
-/// Attempt ids start where no earlier life of this coordinator has been: at the time of its start.
+/// Attempt ids start where no earlier life of this coordinator has been, in all likelihood: its clock may stand still or
+/// go back. There is room for a life's attempts above.
 fn first_attempt() -> u64 {
-    crate::clock::unix_micros()
+    crate::clock::chance() >> 2
 }

@@ -89,7 +89,7 @@ impl CoordinatorHandler for Visit {
 
     fn train(&self, request: TrainRequest) -> Result<Report, Fault> {
         let (plan, initial) = Visit::read_plan(&request.plan)?;
-        let run = run_id(&format!("{} {}", self.peer, clock::unix_micros()));
+        let run = run_id(&format!("{} {:x}", self.peer, clock::chance()));
         self.desk.admit(&run, plan, initial)?;
         let ending = loop {
             if let Some(ending) = self.desk.follow(&run, LONGEST_POLL) {

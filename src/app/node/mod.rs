@@ -15,7 +15,6 @@ mod sources;
 mod training;
 mod utilisation;
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -170,8 +169,7 @@ impl Drop for Node {
     }
 }
 
-/// A number that no other start of any node has: the standard library keys its hashers by chance.
+/// A number that no other start of any node has.
 fn incarnation() -> i64 {
-    let chance = RandomState::new().hash_one(clock::unix_micros());
-    (chance >> 2).cast_signed()
+    (clock::chance() >> 2).cast_signed()
 }
