@@ -158,6 +158,10 @@ impl Checker {
                 Command::Cancel(attempt, _) => {
                     self.out.remove(attempt);
                 }
+                Command::Part(node) => {
+                    self.asked.remove(node);
+                    self.slots.remove(node);
+                }
                 Command::Fold {
                     run,
                     round,

@@ -132,7 +132,7 @@ fn no_seed_breaks_a_rule_and_every_situation_comes_up() {
         assert_eq!(outcome.violations, Vec::<String>::new());
         return;
     }
-    let seeds = asked("SIM_SEEDS").unwrap_or(effort::pick(4_000, 50_000));
+    let seeds = asked("SIM_SEEDS").unwrap_or(effort::pick(2_000, 50_000));
     let mut tally = Tally::default();
     for seed in 0..seeds {
         tally.run(seed, None);
