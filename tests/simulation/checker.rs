@@ -158,6 +158,16 @@ impl Checker {
                 Command::Cancel(attempt, _) => {
                     self.out.remove(attempt);
                 }
+                Command::Open { run, round, .. } => {
+                    // With an empty sum, whatever was folded before.
+                    if let Some(book) = self.runs.get_mut(run) {
+                        book.rounds.remove(round);
+                    }
+                }
+                Command::Part(node) => {
+                    self.asked.remove(node);
+                    self.slots.remove(node);
+                }
                 Command::Fold {
                     run,
                     round,

@@ -55,11 +55,14 @@ impl SimFile {
     }
 }
 
+/// Parameters, and the round they are of.
+type Model = (u32, Vec<f32>);
+
 /// What is written together.
 #[derive(Clone, Debug)]
 struct Batch {
     entries: Vec<Entry>,
-    model: Option<(u32, Vec<f32>)>,
+    model: Option<Model>,
     appended: bool,
 }
 
@@ -72,7 +75,7 @@ pub struct SimFolder {
     /// Number of the newest entry that is durable, and of the newest that was taken in.
     newest: u64,
     taken: u64,
-    waiting: VecDeque<(Entry, Option<(u32, Vec<f32>)>)>,
+    waiting: VecDeque<(Entry, Option<Model>)>,
     writing: Option<Batch>,
     checkpoints: BTreeMap<u32, Vec<f32>>,
     /// What surely outlives a power cut.
@@ -138,7 +141,7 @@ impl Disk {
     }
 
     /// Takes an entry in, with the parameters of its round if they are at hand.
-    pub fn record(&mut self, run: &RunId, entry: Entry, model: Option<(u32, Vec<f32>)>) {
+    pub fn record(&mut self, run: &RunId, entry: Entry, model: Option<Model>) {
         if let Some(folder) = self.folders.get_mut(run)
             && entry.number == folder.taken + 1
         {

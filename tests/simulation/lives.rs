@@ -52,6 +52,7 @@ impl World {
         self.disk.crash(death, &mut self.stream);
         self.checker.crashed();
         self.materials = Materials::default();
+        self.lies.forget();
         self.addresses.clear();
         (self.up, self.halting) = (false, false);
     }

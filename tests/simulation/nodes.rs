@@ -214,6 +214,8 @@ impl World {
             }
             Work::Initialise => Answer::Parameters,
         };
+        let who = (at, node.address.as_str());
+        let answer = self.lies.sign(who, attempt, answer, &mut self.stream);
         self.answer(at, life, Event::Answered(attempt, answer));
     }
 

@@ -179,30 +179,44 @@ impl World {
                 if partial {
                     self.meet("partial round");
                 }
+                if report.audited > 0 {
+                    self.meet("audited");
+                }
+                let fooled = self.lies.may_fool(run);
+                self.violations.extend(self.lies.settle(run, report.round));
                 let Some(wanted) = self.runs.get_mut(run) else {
                     return;
                 };
                 wanted.whole &= !partial;
                 let calm = wanted.calm.get(report.round as usize - 1);
-                if wanted.whole && calm != Some(&report.digest) {
+                if wanted.whole && !fooled && calm != Some(&report.digest) {
                     let text = format!("{run}: another model than undisturbed: {report:?}");
                     self.violations.push(text);
                 }
             }
-            RunEvent::Notice(text) if text.contains("below quorum") => self.meet("below quorum"),
-            RunEvent::Notice(text) if text.contains("no answer within") => {
-                self.meet("attempt limit");
-            }
-            RunEvent::Notice(text) if text.contains("recorded again") => {
-                self.meet("recorded again");
-            }
+            RunEvent::Notice(text) => self.noticed(run, text),
             RunEvent::Ended(ending) => self.ended(run, ending.clone()),
             RunEvent::Started => {
                 if let Some(wanted) = self.runs.get_mut(run) {
                     wanted.started = true;
                 }
             }
-            RunEvent::Notice(_) => {}
+        }
+    }
+
+    fn noticed(&mut self, run: &RunId, text: &str) {
+        match self.lies.heard(run, text) {
+            Ok(situation) => situation.into_iter().for_each(|found| self.meet(found)),
+            Err(wrong) => self.violations.push(wrong),
+        }
+        for (words, situation) in [
+            ("below quorum", "below quorum"),
+            ("no answer within", "attempt limit"),
+            ("recorded again", "recorded again"),
+        ] {
+            if text.contains(words) {
+                self.meet(situation);
+            }
         }
     }
 
@@ -216,7 +230,14 @@ impl World {
         self.materials.out.retain(|_, (owner, _)| owner != run);
         // The attempts that failed lie some seconds back.
         let calm = self.calm_for() > 45_000_000;
-        let reachable = |node: &SimNode| node.hears() && !node.mute && node.listed && !node.leaving;
+        let barred = |address: &str| {
+            let mut known = self.federation.cluster().roster().iter();
+            known.any(|(_, known)| known.address == address && known.barred.is_some())
+        };
+        let reachable = |node: &SimNode| {
+            let in_place = node.listed && !node.leaving && !barred(&node.address);
+            node.hears() && !node.mute && in_place
+        };
         if matches!(ending, Ending::Stopped(_)) && calm && self.nodes.iter().any(reachable) {
             self.violations
                 .push(format!("{run} is stopped though nodes can be reached"));
@@ -229,7 +250,9 @@ impl World {
         {
             let equal = wanted.calm.last() == Some(&report.digest);
             let another_life = wanted.restored > 0;
-            if !equal {
+            if !equal && self.lies.may_fool(run) {
+                // A lie that nobody could compare.
+            } else if !equal {
                 let text = format!("{run}: ended with another model than undisturbed");
                 self.violations.push(text);
             } else if another_life {

@@ -11,6 +11,7 @@ use roundtable::seed::{Purpose, Seed, Stream};
 use crate::checker::Checker;
 use crate::disk::Disk;
 use crate::faults::{HEAL_MICROS, Weather};
+use crate::lies::Lies;
 use crate::materials::Materials;
 use crate::nodes::{Request, SimNode, node};
 use crate::wishes::Wanted;
@@ -63,6 +64,7 @@ pub struct World {
     pub now: Time,
     pub stream: Stream,
     pub weather: Weather,
+    pub lies: Lies,
     pub federation: Federation,
     pub checker: Checker,
     pub nodes: Vec<SimNode>,
@@ -112,11 +114,13 @@ impl World {
             .collect();
         let policy = (policy, Seed(seed));
         let keep = 1 + stream.below(3) as usize;
+        let lies = Lies::draw(&mut stream, count);
         let mut world = World {
             now: Time(1),
             stream,
             weather,
-            federation: federation(policy, 1),
+            federation: federation(policy, lies.share, 1),
+            lies,
             checker: Checker::default(),
             nodes,
             addresses: BTreeMap::new(),
@@ -220,7 +224,8 @@ impl World {
         for node in &self.nodes {
             let mut known = self.federation.cluster().roster().iter();
             let found = known.find(|(_, known)| known.address == node.address);
-            if !found.is_some_and(|(_, known)| known.health == Health::Up) {
+            let is_barred = found.is_some_and(|(_, known)| known.barred.is_some());
+            if !is_barred && !found.is_some_and(|(_, known)| known.health == Health::Up) {
                 let health = found.map(|(_, known)| known.health);
                 let text = format!("{} is well, and not used: {health:?}", node.address);
                 self.violations.push(text);
@@ -312,6 +317,7 @@ impl World {
             Happening::Start => self.start(),
             Happening::Heal => {
                 self.weather = Weather::calm();
+                self.lies.end();
                 self.healed = Some(self.now);
                 self.full_until = self.now;
                 self.nodes.iter_mut().for_each(SimNode::heal);
@@ -392,11 +398,11 @@ impl World {
 
     /// A core that knows nothing yet. Attempt ids begin where no former life has been.
     pub fn new_federation(&self) -> Federation {
-        federation(self.policy, 1 + (self.life << 32))
+        federation(self.policy, self.lies.share, 1 + (self.life << 32))
     }
 }
 
-fn federation((policy, seed): (&str, Seed), first_attempt: u64) -> Federation {
+fn federation((policy, seed): (&str, Seed), audited: f64, first_attempt: u64) -> Federation {
     let config = Config {
         attempt_limit: Duration::from_micros(ATTEMPT_LIMIT),
         straggler_floor: Duration::from_millis(300),
@@ -405,5 +411,6 @@ fn federation((policy, seed): (&str, Seed), first_attempt: u64) -> Federation {
     };
     let policy = POLICIES.build(policy).expect("a known policy");
     let cluster = Cluster::new(config, policy, seed, first_attempt);
-    Federation::new(cluster, 0.5).recording()
+    let federation = Federation::new(cluster, 0.5).recording();
+    federation.auditing(audited, seed)
 }
