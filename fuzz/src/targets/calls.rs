@@ -402,7 +402,12 @@ fn coordinator_calls() -> Vec<Vec<u8>> {
         call(&|client| drop(client.send_resume(&central::ResumeRequest { run: run() }))),
         call(&|client| drop(client.send_runs(&central::RunsRequest { limit: Some(10) }))),
         call(&|client| drop(client.send_nodes(&central::NodesRequest {}))),
-        call(&|client| drop(client.send_model(&central::ModelRequest { run: run(), ..Default::default() }))),
+        call(&|client| {
+            drop(client.send_model(&central::ModelRequest {
+                run: run(),
+                ..Default::default()
+            }))
+        }),
         call(&|client| drop(client.send_get_chunk(&chunk))),
         call(&|client| drop(client.send_join(&central::JoinRequest { address: address() }))),
         call(&|client| drop(client.send_leave(&central::LeaveRequest { address: address() }))),
