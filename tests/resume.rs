@@ -26,13 +26,13 @@ fn client(coordinator: &Program) -> Child {
             &port,
             "--json",
             "--timeout",
-            "60s",
+            "300s",
             "--seed",
             "7",
         ])
         .args(["--rounds", &ROUNDS.to_string()])
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::inherit())
         .spawn()
         .expect("the client starts")
 }
