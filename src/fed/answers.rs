@@ -131,6 +131,7 @@ impl Federation {
             return;
         };
         let strategy = run.plan.strategy;
+        let needs_singles = run.plan.needs_singles();
         let Some(round) = run.training() else {
             return self.commands.push(Command::Discard(attempt));
         };
@@ -143,6 +144,10 @@ impl Federation {
             round: round.number,
             attempt,
             weight,
+            single: match (brought.shards, brought.trained) {
+                ([shard], [trained]) if needs_singles => Some((*shard, trained.rows)),
+                _ => None,
+            },
         };
         self.commands.push(fold);
         self.close_round_if_done(now, id);

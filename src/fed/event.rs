@@ -185,7 +185,7 @@ pub enum Command {
         /// No sum of weights will be larger.
         weight_limit: u64,
     },
-    /// Add what this attempt brought, an update or a sum of updates, to the round's sum. It is acceptable: its
+    /// Add what this attempt brought, an update or a sum of updates, to the round's sum, or keep it beside the others. It is acceptable: its
     /// form was checked.
     Fold {
         /// Of which run.
@@ -196,6 +196,8 @@ pub enum Command {
         attempt: AttemptId,
         /// The weight of its shards together.
         weight: u64,
+        /// Shard and rows, where the strategy needs the single updates.
+        single: Option<(u32, u64)>,
     },
     /// Take the first parameters that this attempt brought.
     Adopt(RunId, AttemptId),

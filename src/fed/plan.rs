@@ -1,5 +1,6 @@
 //! What to train: a run's plan, checked once and trusted afterwards.
 
+use super::normalise;
 use super::strategy::Strategy;
 use crate::ml::training::Training;
 use crate::seed::Seed;
@@ -57,6 +58,25 @@ pub struct Problem {
 }
 
 impl Plan {
+    /// Whether the single updates of a round are needed, not only their sum.
+    pub fn needs_singles(&self) -> bool {
+        self.strategy.needs_singles()
+    }
+
+    /// Local steps that a shard with so many rows makes in a round.
+    pub fn steps(&self, rows: u64) -> u64 {
+        let batch = match self.training.batch() {
+            0 => rows.max(1),
+            batch => u64::from(batch),
+        };
+        u64::from(self.training.epochs()) * rows.div_ceil(batch)
+    }
+
+    /// Sum of the weights of the gradients in the update of a shard with so many rows.
+    pub fn gathered(&self, rows: u64) -> f64 {
+        normalise::gathered(self.steps(rows), 0.0, 0.0)
+    }
+
     /// Everything wrong with the numbers of this plan, all at once.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

@@ -49,6 +49,14 @@ impl Federation {
         for shard in bound {
             self.ask_together(now, id, round, &[shard]);
         }
+        if self
+            .runs
+            .get(id)
+            .is_some_and(|run| run.plan.needs_singles())
+        {
+            let one_by_one = free.chunks(1);
+            return one_by_one.for_each(|shard| self.ask_together(now, id, round, shard));
+        }
         for bundle in bundle::cut(&free, slots) {
             self.ask_together(now, id, round, bundle);
         }

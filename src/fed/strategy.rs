@@ -1,8 +1,13 @@
-//! Strategies: how the updates of a round become one step.
+//! Strategies: how the updates of a round become one step. Each is a row of parts.
+
+mod rows;
 
 use std::fmt;
 
-use crate::spec::{Arguments, OptionHelp, Row, SpecError, Table};
+use super::optimize::{Second, ServerStep};
+use super::shard_memory::Memory;
+
+pub use rows::STRATEGIES;
 
 /// How much the update of a shard weighs in the mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +21,20 @@ pub enum Mean {
 /// A strategy: a value made of parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Strategy {
+    /// Its row.
+    name: &'static str,
     /// How updates are averaged.
     pub mean: Mean,
-    /// The mean update is multiplied by this and added to the parameters.
-    pub rate: f64,
+    /// Whether updates are divided by the steps they were made of ([`normalise`](super::normalise)).
+    pub normalised: bool,
+    /// How the mean becomes a step.
+    pub server: ServerStep,
+    /// What is remembered of each shard, and corrects its gradients.
+    pub memory: Option<Memory>,
+    /// Strength of the proximal term that nodes train with, above that of the plan.
+    pub proximal: Option<f64>,
+    /// Whether every shard makes one step over all of its rows.
+    pub one_step: bool,
 }
 
 impl Strategy {
@@ -30,74 +45,45 @@ impl Strategy {
             Mean::Uniform => 1,
         }
     }
+
+    /// Whether the single updates are needed, not only their sum.
+    pub fn needs_singles(&self) -> bool {
+        self.normalised || self.memory.is_some()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
 }
 
+/// The spec that builds it.
 impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mean = match self.mean {
             Mean::Weighted => "weighted",
             Mean::Uniform => "uniform",
         };
-        write!(f, "fedavg:mean={mean},rate={}", self.rate)
-    }
-}
-
-/// Every strategy.
-pub static STRATEGIES: Table<Strategy> = Table {
-    kind: "strategy",
-    rows: &[Row {
-        name: "fedavg",
-        aliases: &[],
-        value: "",
-        help: "federated averaging: the mean of the updates is the step \
-               (McMahan et al., AISTATS 2017, algorithm 1)",
-        options: &[
-            OptionHelp {
-                key: "mean",
-                value: "weighted|uniform",
-                help: "by the rows of each shard (default), or each shard once",
-            },
-            OptionHelp {
-                key: "rate",
-                value: "NUMBER",
-                help: "the step is the mean times this (default 1)",
-            },
-        ],
-        build: fedavg,
-    }],
-};
-
-fn fedavg(arguments: &mut Arguments) -> Result<Strategy, SpecError> {
-    let means = [("weighted", Mean::Weighted), ("uniform", Mean::Uniform)];
-    let mean = arguments.choice("mean", &means)?;
-    let rate = arguments.number(
-        "rate",
-        1.0,
-        f64::MIN_POSITIVE..=1e6,
-        "above 0 and up to 1e6",
-    )?;
-    Ok(Strategy { mean, rate })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_strategy_displays_as_the_spec_that_builds_it() {
-        for text in ["fedavg", "fedavg:mean=uniform", "fedavg:rate=0.5"] {
-            let strategy = STRATEGIES.build(text).unwrap();
-            assert_eq!(STRATEGIES.build(&strategy.to_string()), Ok(strategy));
+        write!(f, "{}:mean={mean}", self.name)?;
+        match self.server {
+            ServerStep::Momentum(by) => {
+                write!(f, ",rate={}", by.rate)?;
+                if by.beta > 0.0 {
+                    write!(f, ",momentum={}", by.beta)?;
+                }
+            }
+            ServerStep::Adaptive(by) => {
+                write!(f, ",rate={},beta1={},tau={}", by.rate, by.beta1, by.tau)?;
+                if by.second != Second::Adagrad {
+                    write!(f, ",beta2={}", by.beta2)?;
+                }
+            }
+            ServerStep::Dynamic(by) => write!(f, ",alpha={}", by.alpha)?,
+            ServerStep::Control(by) => write!(f, ",rate={}", by.rate)?,
         }
-        assert!(STRATEGIES.build("fedavg:rate=0").is_err());
-    }
-
-    #[test]
-    fn weights_are_rows_or_one() {
-        assert_eq!(STRATEGIES.build("fedavg").unwrap().weight(7), 7);
-        assert_eq!(
-            STRATEGIES.build("fedavg:mean=uniform").unwrap().weight(7),
-            1
-        );
+        match (self.proximal, self.server) {
+            (Some(mu), ServerStep::Momentum(_)) => write!(f, ",mu={mu}"),
+            _ => Ok(()),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What scenarios and simulation share: the few places that build values of the other rooms.
 
 use roundtable::cluster::policy::{POLICIES, Policy};
-use roundtable::fed::strategy::{Mean, Strategy};
+use roundtable::fed::strategy::{Mean, STRATEGIES, Strategy};
 use roundtable::fed::{DataPlan, Plan};
 use roundtable::ml::{metrics::Metrics, training::Training};
 use roundtable::seed::Seed;
@@ -23,7 +23,7 @@ pub fn plan(seed: u64, rounds: u32, mean: Mean) -> Plan {
         },
         rounds,
         training: Training::new(1, 0, 0.1, "cross-entropy", None).expect("a sound training"),
-        strategy: Strategy { mean, rate: 1.0 },
+        strategy: strategy(mean),
         seed: Seed(seed),
         cohort: None,
         quorum: None,
@@ -39,4 +39,13 @@ pub fn metrics(rows: u64, loss: f64) -> Metrics {
         loss,
         correct: rows / 2,
     }
+}
+
+/// Federated averaging with this mean.
+pub fn strategy(mean: Mean) -> Strategy {
+    let spec = match mean {
+        Mean::Weighted => "fedavg",
+        Mean::Uniform => "fedavg:mean=uniform",
+    };
+    STRATEGIES.build(spec).expect("a known strategy")
 }

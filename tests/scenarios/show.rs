@@ -38,6 +38,7 @@ pub fn command(command: &Command, name: impl Fn(NodeId) -> String) -> Option<Str
             round,
             attempt,
             weight,
+            ..
         } => format!(
             "fold #{} into {run} round {round}, weight {weight}",
             attempt.0

@@ -173,6 +173,7 @@ impl Checker {
                     round,
                     attempt,
                     weight,
+                    ..
                 } => {
                     self.folded(now, run, *round, *attempt, *weight);
                 }

@@ -163,6 +163,7 @@ impl World {
                 round,
                 attempt,
                 weight,
+                ..
             } => self.fold(&run, round, attempt, weight),
             Command::Step { run, round, .. } => self.step(&run, round),
             Command::Evaluate(run, round) => {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::memories::Memories;
+use super::values::widened;
 use crate::app::held::{self, Collector, Held};
 use crate::ml::layout::Layout;
 use crate::ml::parameters::Parameters;
@@ -21,6 +23,10 @@ pub(super) struct Current {
     /// Rounds finished when these were made.
     pub(super) round: u32,
     payload: Payload,
+    /// What the server's step remembers, in the order of its names; empty before the first round.
+    pub(super) server: Vec<Held>,
+    /// What is remembered of the shards.
+    pub(super) memories: Memories,
 }
 
 impl Current {
@@ -31,6 +37,23 @@ impl Current {
             encoder.push(piece)?;
         }
         encoder.finish()
+    }
+
+    /// The same with what is remembered beside them.
+    pub(super) fn with_state(self, server: Vec<Held>, memories: Memories) -> Current {
+        Current {
+            server,
+            memories,
+            ..self
+        }
+    }
+
+    /// A piece of the first tensor that the server's step remembers; zeros before the first round.
+    pub(super) fn server_piece(&self, number: usize, length: usize) -> std::io::Result<Vec<f64>> {
+        match self.server.first() {
+            Some(held) => widened(self.layout.dtype(), held, number),
+            None => Ok(vec![0.0; length]),
+        }
     }
 
     /// How nodes are told of them.
@@ -94,6 +117,8 @@ impl Encoder {
             digest,
             round: self.round,
             payload,
+            server: Vec::new(),
+            memories: Memories::default(),
         })
     }
 }

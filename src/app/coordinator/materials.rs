@@ -1,25 +1,21 @@
 //! The numerics of a run at the coordinator: first parameters, the round's sum, the step, the evaluation.
 
 use std::sync::Arc;
-use std::thread;
-
-use bytes::Bytes;
-use crossbeam_channel::bounded;
 
 use super::call::Parcel;
-use super::current::{Current, Encoder};
+use super::current::Current;
 use super::keeper::Keeper;
 use super::offer::Offer;
 use super::rows::{Rows, is_private};
+use super::singles::Singles;
+use super::step::{Gathered, Step};
 use crate::app::held::{Held, PIECE};
 use crate::fed::aggregate::{AddError, Addend, ExactSum};
 use crate::fed::{Evaluation, Plan, RunId};
 use crate::ml::data::{Dataset, Root};
-use crate::ml::layout::DType;
 use crate::ml::metrics::Metrics;
 use crate::ml::model::{MODELS, Model};
 use crate::spec::SpecError;
-use crate::wire::buffers;
 use crate::wire::codec::CODECS;
 use crate::wire::convert::plan::AUTO_MODEL;
 use crate::wire::convert::{Initial, UpdateBounds};
@@ -56,8 +52,11 @@ impl Kept {
 pub(super) struct Materials {
     model: Option<Arc<dyn Model>>,
     held_out: Option<Dataset>,
-    rate: f64,
-    sum: Option<(u32, ExactSum)>,
+    plan: Plan,
+    /// Shards of the run.
+    shards: usize,
+    /// What came of the round under way.
+    gathered: Option<(u32, Gathered)>,
     /// The sum of a round that is over: its memory serves the next.
     spare: Option<ExactSum>,
 }
@@ -111,8 +110,9 @@ impl Materials {
         let materials = Materials {
             model,
             held_out: rows.held_out,
-            rate: offer.plan.strategy.rate,
-            sum: None,
+            plan: offer.plan.clone(),
+            shards: offer.shards.len(),
+            gathered: None,
             spare: None,
         };
         Ok((offer, materials))
@@ -137,19 +137,34 @@ impl Materials {
 
     /// Begins a round with an empty sum.
     pub(super) fn open(&mut self, round: u32, bounds: &UpdateBounds) {
-        let sum = match self.spare.take() {
-            Some(spare) => bounds.emptied(spare),
-            None => bounds.empty_sum(),
+        let gathered = match self.spare.take() {
+            _ if self.plan.needs_singles() => Gathered::Singles(Singles::default()),
+            Some(spare) => Gathered::Sum(bounds.emptied(spare)),
+            None => Gathered::Sum(bounds.empty_sum()),
         };
-        self.sum = Some((round, sum));
+        self.gathered = Some((round, gathered));
     }
 
-    /// Adds what an attempt brought, which was checked, to the round's sum.
-    pub(super) fn fold(&mut self, round: u32, parcel: &Parcel, weight: u64) {
-        let Some((_, sum)) = self.sum.as_mut().filter(|(open, _)| *open == round) else {
-            return;
+    /// Adds what an attempt brought, which was checked, to the round's sum, or keeps it beside the others.
+    pub(super) fn fold(
+        &mut self,
+        round: u32,
+        parcel: Parcel,
+        weight: u64,
+        single: Option<(u32, u64)>,
+    ) {
+        let open = self.gathered.as_mut().filter(|(open, _)| *open == round);
+        let sum = match open {
+            Some((_, Gathered::Sum(sum))) => sum,
+            Some((_, Gathered::Singles(singles))) => {
+                if let (Parcel::Update(update), Some((shard, rows))) = (parcel, single) {
+                    singles.add(shard, rows, update);
+                }
+                return;
+            }
+            None => return,
         };
-        let added = match parcel {
+        let added = match &parcel {
             Parcel::Update(update) => add(sum, update, |piece| Addend::update(piece, weight)),
             Parcel::Sum(part) => add(sum, part, |piece| Addend::partial(piece, weight)),
             Parcel::Initial(_) => return,
@@ -157,42 +172,31 @@ impl Materials {
         if let Err(reason) = added {
             // The step will say that the sum is gone.
             log::error!("round {round}: an update that was checked cannot be added: {reason}");
-            self.sum = None;
+            self.gathered = None;
         }
     }
 
     /// Makes the step of the round from these parameters.
     pub(super) fn step(&mut self, old: &Current, round: u32) -> Result<Current, String> {
-        let Some((open, sum)) = self.sum.take() else {
+        let Some((open, gathered)) = self.gathered.take() else {
             return Err("the round's sum is gone; the coordinator's log says why".to_owned());
         };
         if open != round {
             return Err(format!("the open sum is that of round {open}, not {round}"));
         }
-        let made = self.step_by(&sum, old, round);
-        if sum.byte_length() <= SPARE_BYTES {
+        let step = Step {
+            plan: &self.plan,
+            old,
+            round,
+            shards: self.shards,
+        };
+        let made = step.make(&gathered);
+        if let Gathered::Sum(sum) = gathered
+            && sum.byte_length() <= SPARE_BYTES
+        {
             self.spare = Some(sum);
         }
         made
-    }
-
-    fn step_by(&self, sum: &ExactSum, old: &Current, round: u32) -> Result<Current, String> {
-        let mut encoder = Encoder::new(Arc::clone(&old.layout), round)?;
-        let step = |number| {
-            let made = stepped(sum, old, number, self.rate);
-            made.map_err(|error| format!("round {round} {error}"))
-        };
-        if old.bytes.pieces() == 1 {
-            encoder.push(step(0)?)?;
-            return encoder.finish();
-        }
-        // The digest takes as long as the step, so another thread makes the steps.
-        thread::scope(|scope| {
-            let (done, pieces) = bounded(4);
-            scope.spawn(move || (0..old.bytes.pieces()).all(|n| done.send(step(n)).is_ok()));
-            pieces.iter().try_for_each(|piece| encoder.push(piece?))
-        })?;
-        encoder.finish()
     }
 
     /// Evaluates parameters on the held-out rows.
@@ -206,7 +210,7 @@ impl Materials {
 
     /// Lets go of all.
     pub(super) fn release(&mut self) {
-        self.sum = None;
+        self.gathered = None;
         self.spare = None;
         self.held_out = None;
     }
@@ -228,49 +232,4 @@ fn add(
         sum.add(first, as_addend(&piece), 1).map_err(reason)?;
     }
     Ok(())
-}
-
-/// A piece of the new parameters: the old ones and `rate` times the mean.
-fn stepped(sum: &ExactSum, old: &Current, number: usize, rate: f64) -> Result<Bytes, String> {
-    let piece = old.bytes.piece(number).map_err(|error| error.to_string())?;
-    let dtype = old.layout.dtype();
-    let first = number * PIECE / dtype.size();
-    let mut means = vec![0.0; piece.len() / dtype.size()];
-    sum.mean_into(first, &mut means);
-    let mut new = buffers::take(piece.len());
-    let finite = match dtype {
-        DType::F32 => combine(&mut new, &piece, &means, |old, mean| {
-            let value = (f64::from(f32::from_le_bytes(old)) + rate * mean) as f32;
-            (value.to_le_bytes(), value.is_finite())
-        }),
-        DType::F64 => combine(&mut new, &piece, &means, |old, mean| {
-            let value = f64::from_le_bytes(old) + rate * mean;
-            (value.to_le_bytes(), value.is_finite())
-        }),
-    };
-    if finite {
-        return Ok(buffers::share(new));
-    }
-    Err(format!(
-        "diverged: a parameter among those from {first} on is no longer finite; \
-         a smaller learning rate may help"
-    ))
-}
-
-/// Makes new values of old ones and means; whether all are finite.
-fn combine<const N: usize>(
-    new: &mut [u8],
-    old: &[u8],
-    means: &[f64],
-    make: impl Fn([u8; N], f64) -> ([u8; N], bool),
-) -> bool {
-    let (new, _) = new.as_chunks_mut::<N>();
-    let (old, _) = old.as_chunks::<N>();
-    let mut all = true;
-    for ((new, old), mean) in new.iter_mut().zip(old).zip(means) {
-        let (value, finite) = make(*old, *mean);
-        *new = value;
-        all &= finite;
-    }
-    all
 }

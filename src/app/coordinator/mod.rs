@@ -14,6 +14,7 @@ mod keeper;
 mod lane;
 mod link;
 mod materials;
+mod memories;
 mod model_file;
 mod models;
 mod nodes_list;
@@ -22,7 +23,10 @@ mod pulse;
 mod rows;
 mod service;
 mod shell;
+mod singles;
+mod step;
 mod training;
+mod values;
 mod workshop;
 
 use std::collections::BTreeMap;

@@ -229,10 +229,11 @@ fn do_now(bench: &Bench, command: Command, reporter: &Reporter) -> Option<Event>
             round,
             attempt,
             weight,
+            single,
             ..
         } => {
             if let Some(parcel) = reporter.take(attempt) {
-                materials.fold(round, &parcel, weight);
+                materials.fold(round, parcel, weight, single);
             }
             None
         }

@@ -1,0 +1,292 @@
+//! Every strategy by name.
+
+use crate::fed::optimize::{Adaptive, Control, Dynamic, Momentum, Second, ServerStep};
+use crate::fed::shard_memory::Memory;
+use crate::spec::{Arguments, OptionHelp, Row, SpecError, Table};
+
+use super::{Mean, Strategy};
+
+const MEAN: OptionHelp = OptionHelp {
+    key: "mean",
+    value: "weighted|uniform",
+    help: "by the rows of each shard (default), or each shard once",
+};
+const UNIFORM: OptionHelp = OptionHelp {
+    key: "mean",
+    value: "uniform|weighted",
+    help: "each shard once (default), or by its rows",
+};
+const RATE: OptionHelp = OptionHelp {
+    key: "rate",
+    value: "NUMBER",
+    help: "the step is the mean times this (default 1)",
+};
+const ADAPTIVE: &[OptionHelp] = &[
+    MEAN,
+    OptionHelp {
+        key: "rate",
+        value: "NUMBER",
+        help: "length of the server's step (default 0.1)",
+    },
+    OptionHelp {
+        key: "beta1",
+        value: "SHARE",
+        help: "how much of the first moment stays from round to round (default 0.9; fedadagrad 0)",
+    },
+    OptionHelp {
+        key: "beta2",
+        value: "SHARE",
+        help: "how much of the second moment stays (default 0.99)",
+    },
+    OptionHelp {
+        key: "tau",
+        value: "NUMBER",
+        help: "the smaller, the more adaptive (default 0.001)",
+    },
+];
+
+/// Every strategy.
+pub static STRATEGIES: Table<Strategy> = Table {
+    kind: "strategy",
+    rows: &[
+        Row {
+            name: "fedavg",
+            aliases: &[],
+            value: "",
+            help: "federated averaging: the mean of the updates is the step \
+                   (McMahan et al., AISTATS 2017, algorithm 1)",
+            options: &[MEAN, RATE],
+            build: |arguments| averaging("fedavg", arguments, Mean::Weighted),
+        },
+        Row {
+            name: "fedsgd",
+            aliases: &[],
+            value: "",
+            help: "one step over all rows of every shard and round: the gradient of the whole data \
+                   (McMahan et al., AISTATS 2017, section 2)",
+            options: &[MEAN, RATE],
+            build: |arguments| {
+                let one_step = true;
+                let plain = averaging("fedsgd", arguments, Mean::Weighted)?;
+                Ok(Strategy { one_step, ..plain })
+            },
+        },
+        Row {
+            name: "fedavgm",
+            aliases: &[],
+            value: "",
+            help: "federated averaging with momentum at the server (Hsu, Qi and Brown, 2019, section 4.2)",
+            options: &[
+                MEAN,
+                RATE,
+                OptionHelp {
+                    key: "momentum",
+                    value: "SHARE",
+                    help: "how much of the velocity stays from round to round (default 0.9)",
+                },
+            ],
+            build: |arguments| {
+                let plain = averaging("fedavgm", arguments, Mean::Weighted)?;
+                let beta = share(arguments, "momentum", 0.9)?;
+                let rate = rate(arguments, 1.0)?;
+                let server = ServerStep::Momentum(Momentum { rate, beta });
+                Ok(Strategy { server, ..plain })
+            },
+        },
+        Row {
+            name: "fedprox",
+            aliases: &[],
+            value: "",
+            help: "federated averaging with a pull towards the round's parameters, for shards that differ much \
+                   (Li et al., MLSys 2020, algorithm 2)",
+            options: &[
+                MEAN,
+                RATE,
+                OptionHelp {
+                    key: "mu",
+                    value: "NUMBER",
+                    help: "strength of the pull (default 0.01; the paper's are 0.001 to 1)",
+                },
+            ],
+            build: |arguments| {
+                let plain = averaging("fedprox", arguments, Mean::Weighted)?;
+                let mu = arguments.number("mu", 0.01, 0.0..=1e6, "0 to 1e6")?;
+                let proximal = Some(mu);
+                Ok(Strategy { proximal, ..plain })
+            },
+        },
+        Row {
+            name: "fedadagrad",
+            aliases: &[],
+            value: "",
+            help: "Adagrad on the mean update (Reddi et al., ICLR 2021, algorithm 2)",
+            options: ADAPTIVE,
+            build: |arguments| adaptive("fedadagrad", arguments, Second::Adagrad),
+        },
+        Row {
+            name: "fedadam",
+            aliases: &[],
+            value: "",
+            help: "Adam on the mean update (Reddi et al., ICLR 2021, algorithm 2)",
+            options: ADAPTIVE,
+            build: |arguments| adaptive("fedadam", arguments, Second::Adam),
+        },
+        Row {
+            name: "fedyogi",
+            aliases: &[],
+            value: "",
+            help: "Yogi on the mean update (Reddi et al., ICLR 2021, algorithm 2)",
+            options: ADAPTIVE,
+            build: |arguments| adaptive("fedyogi", arguments, Second::Yogi),
+        },
+        Row {
+            name: "fednova",
+            aliases: &[],
+            value: "",
+            help: "averages updates per local step, for shards that make different numbers of them \
+                   (Wang et al., NeurIPS 2020, section 4)",
+            options: &[MEAN, RATE],
+            build: |arguments| {
+                let normalised = true;
+                let plain = averaging("fednova", arguments, Mean::Weighted)?;
+                Ok(Strategy {
+                    normalised,
+                    ..plain
+                })
+            },
+        },
+        Row {
+            name: "scaffold",
+            aliases: &[],
+            value: "",
+            help: "corrects every gradient by how far its shard is from all, for shards that differ much and take part \
+                   often (Karimireddy et al., ICML 2020, algorithm 1, option II)",
+            options: &[UNIFORM, RATE],
+            build: |arguments| {
+                let plain = averaging("scaffold", arguments, Mean::Uniform)?;
+                let rate = rate(arguments, 1.0)?;
+                Ok(Strategy {
+                    server: ServerStep::Control(Control { rate }),
+                    memory: Some(Memory::Control),
+                    ..plain
+                })
+            },
+        },
+        Row {
+            name: "feddyn",
+            aliases: &[],
+            value: "",
+            help: "regularises every shard so that all agree in the end (Acar et al., ICLR 2021, algorithm 1)",
+            options: &[
+                UNIFORM,
+                OptionHelp {
+                    key: "alpha",
+                    value: "NUMBER",
+                    help: "strength of the regularisation (default 0.01; the paper's are 0.001 to 0.1)",
+                },
+            ],
+            build: |arguments| {
+                let alpha = arguments.number("alpha", 0.01, 1e-9..=1e6, "1e-9 to 1e6")?;
+                let mean = mean(arguments, Mean::Uniform)?;
+                Ok(Strategy {
+                    server: ServerStep::Dynamic(Dynamic { alpha }),
+                    memory: Some(Memory::Gradient { alpha }),
+                    proximal: Some(alpha),
+                    ..parts("feddyn", mean, 1.0)
+                })
+            },
+        },
+    ],
+};
+
+fn parts(name: &'static str, mean: Mean, rate: f64) -> Strategy {
+    Strategy {
+        name,
+        mean,
+        normalised: false,
+        server: ServerStep::Momentum(Momentum { rate, beta: 0.0 }),
+        memory: None,
+        proximal: None,
+        one_step: false,
+    }
+}
+
+fn averaging(
+    name: &'static str,
+    arguments: &mut Arguments,
+    default: Mean,
+) -> Result<Strategy, SpecError> {
+    let mean = mean(arguments, default)?;
+    Ok(parts(name, mean, rate(arguments, 1.0)?))
+}
+
+fn adaptive(
+    name: &'static str,
+    arguments: &mut Arguments,
+    second: Second,
+) -> Result<Strategy, SpecError> {
+    let mean = mean(arguments, Mean::Weighted)?;
+    let beta1 = if second == Second::Adagrad { 0.0 } else { 0.9 };
+    let server = ServerStep::Adaptive(Adaptive {
+        second,
+        rate: rate(arguments, 0.1)?,
+        beta1: share(arguments, "beta1", beta1)?,
+        beta2: share(arguments, "beta2", 0.99)?,
+        tau: arguments.number("tau", 1e-3, 1e-12..=1e6, "1e-12 to 1e6")?,
+    });
+    Ok(Strategy {
+        server,
+        ..parts(name, mean, 1.0)
+    })
+}
+
+fn mean(arguments: &mut Arguments, default: Mean) -> Result<Mean, SpecError> {
+    let mut means = [("weighted", Mean::Weighted), ("uniform", Mean::Uniform)];
+    if default == Mean::Uniform {
+        means.reverse();
+    }
+    arguments.choice("mean", &means)
+}
+
+fn rate(arguments: &mut Arguments, default: f64) -> Result<f64, SpecError> {
+    let range = f64::MIN_POSITIVE..=1e6;
+    arguments.number("rate", default, range, "above 0 and up to 1e6")
+}
+
+fn share(arguments: &mut Arguments, key: &'static str, default: f64) -> Result<f64, SpecError> {
+    arguments.number(key, default, 0.0..=1.0 - f64::EPSILON, "0 or more, below 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strategy_displays_as_the_spec_that_builds_it() {
+        let written = [
+            "fedavg:mean=uniform",
+            "fedavg:rate=0.5",
+            "fedavgm:momentum=0.5,rate=2",
+            "fedprox:mu=1",
+            "fedadam:beta1=0.5,beta2=0.9,tau=0.01,rate=0.3",
+            "scaffold:mean=weighted,rate=0.5",
+            "feddyn:alpha=0.1",
+        ];
+        for text in STRATEGIES.names().into_iter().chain(written) {
+            let strategy = STRATEGIES.build(text).unwrap();
+            let again = STRATEGIES.build(&strategy.to_string());
+            assert_eq!(again, Ok(strategy), "{text}");
+        }
+        for text in ["fedavg:rate=0", "fedavgm:momentum=1", "scaffold:mu=1"] {
+            assert!(STRATEGIES.build(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn weights_are_rows_or_one() {
+        let weight = |text| STRATEGIES.build(text).unwrap().weight(7);
+        assert_eq!(weight("fedavg"), 7);
+        assert_eq!(weight("fedavg:mean=uniform"), 1);
+        assert_eq!(weight("scaffold"), 1, "as in its paper");
+    }
+}
