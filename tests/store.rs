@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use roundtable::fed::strategy::Mean;
+use roundtable::fed::strategy::{Mean, STRATEGIES};
 use roundtable::fed::{Ending, Omission, Report, RoundReport, RunId};
 use roundtable::ml::layout::{DType, Layout, Tensor};
 use roundtable::ml::metrics::Metrics;
 use roundtable::seed::{Purpose, Seed};
 use roundtable::store::safetensors::About;
 use roundtable::store::{
-    Folder, Record, Recovered, Snapshot, State, What, encode, plan_json, read,
+    Folder, Pieces, Recollection, Record, Recovered, Remembered, Snapshot, State, What, encode,
+    plan_json, read,
 };
 use sha2::{Digest, Sha256};
 
@@ -109,6 +110,7 @@ fn snapshot(round: u32) -> Snapshot<impl Iterator<Item = io::Result<Bytes>>> {
         round,
         layout: layout(),
         about: about(),
+        remembered: Remembered::nothing(),
         pieces: [Ok(values(round))].into_iter(),
     }
 }
@@ -394,4 +396,96 @@ fn a_state_that_cannot_be_written_is_an_error_with_a_way_out() {
         error.contains("cannot use") && error.contains("file"),
         "{error}"
     );
+}
+
+/// As many bytes as the layout has.
+struct Bare(u8);
+
+impl Pieces for Bare {
+    fn length(&self) -> usize {
+        layout().byte_length()
+    }
+
+    fn count(&self) -> usize {
+        self.length()
+    }
+
+    fn piece(&self, _: usize) -> io::Result<Bytes> {
+        Ok(vec![self.0].into())
+    }
+}
+
+/// After every round the server's tensor and one of three shards are remembered anew.
+fn remembering(round: u32) -> Snapshot<impl Iterator<Item = io::Result<Bytes>>> {
+    Snapshot {
+        remembered: Remembered {
+            dtype: layout().dtype(),
+            server: vec![("control", Box::new(Bare(round as u8)))],
+            shards: vec![(round % 3, Box::new(Bare(100 + round as u8)))],
+        },
+        ..snapshot(round)
+    }
+}
+
+#[test]
+fn what_is_remembered_of_shards_comes_back_from_the_files_that_hold_it() {
+    let place = tempfile::tempdir().expect("a folder");
+    let state = State::open(place.path(), 2).expect("a state");
+    let mut plan = common::plan(1, ROUNDS, Mean::Uniform);
+    plan.strategy = STRATEGIES.build("scaffold").expect("a strategy");
+    let accepted = Record {
+        number: 1,
+        what: What::Accepted(Box::new(plan), 12),
+    };
+    let mut folder = state.create(&run(), &accepted, nothing()).expect("a run");
+    for round in 1..=8 {
+        let record = Record {
+            number: 1 + u64::from(round),
+            what: What::Round(report(round)),
+        };
+        let saved = folder.save(&[record], Some(remembering(round)));
+        saved.expect("saved");
+    }
+    let first = |values: &Recollection| {
+        let mut first = None;
+        let read = values.values(|part| {
+            first = first.or(part.first().copied());
+            Ok(())
+        });
+        read.expect("readable");
+        first.expect("a value")
+    };
+    let found = |folder: &Folder, round| {
+        let recalled = folder.recall(round).expect("whole");
+        let shards = recalled.shards.values().map(|(_, values)| first(values));
+        (
+            first(&recalled.server["control"]),
+            shards.collect::<Vec<u8>>(),
+        )
+    };
+    assert_eq!(found(&folder, 8), (8, vec![106, 107, 108]));
+    assert_eq!(found(&folder, 7), (7, vec![106, 107, 105]));
+    let path = place.path().join("runs/a1");
+    let files = |prefix: &str| {
+        let names = fs::read_dir(&path).expect("the folder").flatten();
+        let names = names.filter(|file| file.file_name().to_string_lossy().starts_with(prefix));
+        names.count()
+    };
+    assert_eq!(
+        files("remembered-"),
+        4 + 1,
+        "those of rounds 5 to 8, and the best one's"
+    );
+
+    // A damaged one: the run goes on from the round before.
+    let damaged = path.join("remembered-00000008.safetensors");
+    let mut bytes = fs::read(&damaged).expect("the file");
+    *bytes.last_mut().expect("bytes") ^= 1;
+    fs::write(&damaged, bytes).expect("written");
+    let (folder, recovered) = state
+        .take_up(&run())
+        .expect("it is there")
+        .expect("readable");
+    assert_eq!(recovered.history.rounds, 7, "{:?}", recovered.damage);
+    assert_eq!(found(&folder, 7), (7, vec![106, 107, 105]));
 }

@@ -2,11 +2,16 @@
 
 mod programs;
 
-use programs::{Program, dial, train, write_list};
+use programs::kept::{Place, digest, pass, status, until_over};
+use programs::{PATIENCE, Program, dial, train, write_list};
+use roundtable::clock;
 use roundtable::fed::strategy::STRATEGIES;
 use roundtable::wire::stubs::compute_node::Training;
-use roundtable::wire::stubs::coordinator::{Plan, Report};
+use roundtable::wire::stubs::coordinator::{Plan, Report, SubmitRequest};
 use roundtable::wire::stubs::types::DataRef;
+
+/// Strategies that remember more than the parameters.
+const REMEMBERING: [&str; 4] = ["fedavgm", "fedyogi", "scaffold", "feddyn"];
 
 /// Shards that differ: two classes each, and half of them a round.
 fn plan(strategy: &str) -> Plan {
@@ -14,7 +19,7 @@ fn plan(strategy: &str) -> Plan {
         strategy: Some(strategy.to_owned()),
         data: Some(DataRef {
             spec: "builtin:digits".to_owned(),
-            partition: Some("label-shards:2".to_owned()),
+            partition: Some("label-shards".to_owned()),
             shards: Some(10),
             ..DataRef::default()
         }),
@@ -38,7 +43,7 @@ fn run(nodes: usize, strategy: &str) -> Report {
     let addresses: Vec<_> = nodes.iter().map(|node| node.address).collect();
     write_list(&list, &addresses);
     let list = list.to_str().expect("a path");
-    let coordinator = Program::coordinator(&["round-robin", "--nodes", list]);
+    let coordinator = Program::coordinator(&["1", "--nodes", list]);
     train(&mut dial(&coordinator), plan(strategy)).expect("a report")
 }
 
@@ -50,8 +55,41 @@ fn every_strategy_learns_and_gives_the_same_bits_on_one_node_and_on_three() {
         assert_eq!(one.digest, three.digest, "{name}");
         let accuracy = one.accuracy.expect("an accuracy");
         println!("{name}: {accuracy:.3}");
-        assert!(accuracy > 0.3, "{name}: {accuracy}, by chance it would be 0.1");
+        assert!(
+            accuracy > 0.3,
+            "{name}: {accuracy}, by chance it would be 0.1"
+        );
         let before = digests.insert(one.digest.clone(), name);
         assert_eq!(before, None, "{name} does the same");
+    }
+}
+
+#[test]
+fn a_killed_coordinator_goes_on_with_what_was_remembered() {
+    for name in REMEMBERING {
+        let undisturbed = run(1, name).digest;
+        let nodes = [0, 1].map(|_| Program::node(&["1", "--load-delay", "10ms"]));
+        let place = Place::new(&nodes);
+        let mut coordinator = place.coordinator(0);
+        let request = SubmitRequest {
+            key: name.to_owned(),
+            plan: plan(name),
+        };
+        let deadline = clock::now() + PATIENCE;
+        let reply = dial(&coordinator).call("submit", deadline, |to| to.submit(&request));
+        let run = reply.expect("the run is accepted").run;
+        for round in [3, 7] {
+            while status(&coordinator, &run).round < Some(round) {
+                pass(5);
+            }
+            coordinator.kill();
+            coordinator = place.coordinator(0);
+        }
+        let found = until_over(&coordinator, &run);
+        assert_eq!(
+            digest(&found),
+            undisturbed.expect("a digest").to_vec(),
+            "{name}"
+        );
     }
 }

@@ -46,14 +46,36 @@ impl Checkpoint {
         })
     }
 
-    /// The values, part by part.
+    /// The bytes of all values, part by part.
     ///
     /// # Errors
-    /// When the file cannot be read, or `take` says so.
-    pub fn values(&self, mut take: impl FnMut(Bytes) -> io::Result<()>) -> io::Result<()> {
+    /// When they cannot be read, or `take` has one.
+    pub fn values(&self, take: impl FnMut(Bytes) -> io::Result<()>) -> io::Result<()> {
+        self.range(0, self.header.layout.byte_length(), take)
+    }
+
+    /// The bytes of one tensor, part by part.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::values`].
+    pub fn tensor(
+        &self,
+        tensor: usize,
+        take: impl FnMut(Bytes) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let size = self.header.layout.dtype().size();
+        let range = self.header.layout.range(tensor);
+        self.range(range.start * size, range.len() * size, take)
+    }
+
+    fn range(
+        &self,
+        start: usize,
+        mut left: usize,
+        mut take: impl FnMut(Bytes) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut file = &self.file;
-        file.seek(SeekFrom::Start(self.header.start))?;
-        let mut left = self.header.layout.byte_length();
+        file.seek(SeekFrom::Start(self.header.start + start as u64))?;
         while left > 0 {
             let mut part = vec![0; left.min(PART)];
             file.read_exact(&mut part)?;

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use super::checkpoint::{self, Checkpoint};
 use super::files::{StateError, sync_folder, sync_folder_of, temporary};
 use super::journal;
+use super::ledger::Ledger;
 use super::record::{Record, What};
+use super::remembered::{Found, Recalled, Remembered};
 use super::safetensors::About;
 use crate::fed::RoundReport;
 use crate::ml::layout::Layout;
@@ -29,6 +31,8 @@ pub struct Snapshot<P> {
     pub about: About,
     /// The values.
     pub pieces: P,
+    /// What the strategy remembers beside them.
+    pub remembered: Remembered,
 }
 
 /// See the module.
@@ -46,6 +50,8 @@ pub struct Folder {
     keep: usize,
     rounds: BTreeSet<u32>,
     best: Option<(f64, u32)>,
+    /// Files of what is remembered.
+    ledger: Ledger,
 }
 
 impl Folder {
@@ -108,6 +114,7 @@ impl Folder {
             keep: keep.max(1),
             rounds: BTreeSet::new(),
             best: None,
+            ledger: Ledger::default(),
         }
     }
 
@@ -150,6 +157,14 @@ impl Folder {
     ) -> Result<(), StateError> {
         for kept in kept {
             let path = self.checkpoint(kept.round);
+            if !kept.remembered.is_empty() {
+                let shards = kept.remembered.shards.iter().map(|(shard, _)| *shard);
+                let shards: BTreeSet<u32> = shards.collect();
+                let needs = self.ledger.needed_beside(kept.round, shards.clone());
+                let path = self.remembered(kept.round);
+                kept.remembered.write(&path, kept.round, &needs)?;
+                self.ledger.add(kept.round, shards.into_iter());
+            }
             checkpoint::write(&path, &kept.layout, &kept.about, kept.pieces)?;
             self.rounds.insert(kept.round);
         }
@@ -205,6 +220,49 @@ impl Folder {
             let _ = fs::remove_file(self.checkpoint(round));
             self.rounds.remove(&round);
         }
+        for round in self.ledger.take_unneeded(&self.rounds) {
+            let _ = fs::remove_file(self.remembered(round));
+        }
+    }
+
+    /// The newest round after which something was remembered that is in a file; what is newer is to be written.
+    pub fn remembered_until(&self) -> u32 {
+        self.ledger.newest()
+    }
+
+    /// What was remembered after a round.
+    ///
+    /// # Errors
+    /// When it is not there, or damaged.
+    pub fn recall(&self, round: u32) -> Result<Recalled, String> {
+        let newest = Found::open(&self.remembered(round))?;
+        let mut recalled = Recalled::default();
+        for &older in &newest.needs {
+            let found = Found::open(&self.remembered(older))?;
+            let shards = found
+                .shards()
+                .map(|(shard, values)| (shard, (older, values)));
+            recalled.shards.extend(shards);
+        }
+        let shards = newest
+            .shards()
+            .map(|(shard, values)| (shard, (round, values)));
+        recalled.shards.extend(shards);
+        recalled.server.extend(newest.server());
+        Ok(recalled)
+    }
+
+    /// Takes up the files of what was remembered up to a round, which is where the run goes on.
+    pub(super) fn recollect(&mut self, upto: u32) {
+        for name in names(&self.path) {
+            if let Some(round) = round_in(&name, REMEMBERED).filter(|&round| round <= upto)
+                && let Ok(found) = Checkpoint::open(&self.remembered(round))
+            {
+                let tensors = found.header.layout.tensors().iter();
+                let shards = tensors.filter_map(|t| t.name.strip_prefix("shard.")?.parse().ok());
+                self.ledger.add(round, shards);
+            }
+        }
     }
 
     /// Rounds whose parameters are kept, ascending.
@@ -226,7 +284,11 @@ impl Folder {
     }
 
     pub(super) fn checkpoint(&self, round: u32) -> PathBuf {
-        self.path.join(checkpoint_name(round))
+        self.path.join(file_name(ROUND, round))
+    }
+
+    fn remembered(&self, round: u32) -> PathBuf {
+        self.path.join(file_name(REMEMBERED, round))
     }
 
     /// No longer counts these parameters among those that are there.
@@ -238,19 +300,28 @@ impl Folder {
     }
 }
 
-const PREFIX: &str = "round-";
+/// What the names of files begin with: parameters after a round, and what is remembered beside them.
+const ROUND: &str = "round-";
+const REMEMBERED: &str = "remembered-";
 const SUFFIX: &str = ".safetensors";
 
-fn checkpoint_name(round: u32) -> String {
-    format!("{PREFIX}{round:08}{SUFFIX}")
+fn file_name(prefix: &str, round: u32) -> String {
+    format!("{prefix}{round:08}{SUFFIX}")
+}
+
+fn round_in(name: &str, prefix: &str) -> Option<u32> {
+    let round = name.strip_prefix(prefix)?.strip_suffix(SUFFIX)?;
+    let round = round.parse().ok()?;
+    (file_name(prefix, round) == name).then_some(round)
 }
 
 /// The round whose parameters a file of this name holds.
 pub(super) fn round_of(name: &str) -> Option<u32> {
-    let round = name
-        .strip_prefix(PREFIX)?
-        .strip_suffix(SUFFIX)?
-        .parse()
-        .ok()?;
-    (checkpoint_name(round) == name).then_some(round)
+    round_in(name, ROUND)
+}
+
+/// Names of all files of a folder.
+pub(super) fn names(path: &Path) -> impl Iterator<Item = String> {
+    let files = fs::read_dir(path).into_iter().flatten().flatten();
+    files.map(|file| file.file_name().to_string_lossy().into_owned())
 }

@@ -9,8 +9,10 @@ mod checkpoint;
 mod files;
 mod folder;
 mod journal;
+mod ledger;
 mod record;
 mod recovery;
+mod remembered;
 pub mod safetensors;
 mod state;
 
@@ -20,4 +22,5 @@ pub use folder::{Folder, Snapshot};
 pub use journal::{Damage, Found, encode, read};
 pub use record::{Record, What, plan_json};
 pub use recovery::Recovered;
+pub use remembered::{Pieces, Recalled, Recollection, Remembered};
 pub use state::{State, Taken};

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use super::folder::{Folder, JOURNAL, round_of};
+use super::folder::{Folder, JOURNAL, names, round_of};
 use super::journal;
 use super::record::{Record, What, read_plan};
 use crate::fed::{Ending, Entry, History, Plan, RoundReport, RunEvent};
@@ -50,7 +50,8 @@ impl Folder {
                 path.display()
             )
         })?;
-        let history = history(&mut folder, &found.records, &mut damage);
+        let remembers = plan.strategy.remembers();
+        let history = history(&mut folder, &found.records, remembers, &mut damage);
         let entries = found.records.into_iter().map(entry).collect();
         let recovered = Recovered {
             plan,
@@ -65,10 +66,7 @@ impl Folder {
 
 /// The rounds whose parameters are there.
 fn rounds(path: &Path) -> BTreeSet<u32> {
-    let files = fs::read_dir(path).into_iter().flatten().flatten();
-    files
-        .filter_map(|file| round_of(&file.file_name().to_string_lossy()))
-        .collect()
+    names(path).filter_map(|name| round_of(&name)).collect()
 }
 
 /// The plan: from the journal, or, if its first record is damaged, from a model file.
@@ -86,7 +84,12 @@ fn plan(folder: &Folder, records: &[Record]) -> Option<(Plan, u64)> {
 }
 
 /// How far the run got: to the newest round that is recorded and whose parameters are undamaged.
-fn history(folder: &mut Folder, records: &[Record], damage: &mut Vec<String>) -> History {
+fn history(
+    folder: &mut Folder,
+    records: &[Record],
+    remembers: bool,
+    damage: &mut Vec<String>,
+) -> History {
     let mut told: BTreeMap<u32, &RoundReport> = BTreeMap::new();
     for record in records {
         if let What::Round(report) = &record.what {
@@ -101,7 +104,7 @@ fn history(folder: &mut Folder, records: &[Record], damage: &mut Vec<String>) ->
     let goes_on = matches!(ending, None | Some(Ending::Stopped(_)));
     let newest = told.keys().next_back().copied().unwrap_or(0);
     let rounds = if goes_on {
-        newest_whole(folder, &told, damage)
+        newest_whole(folder, &told, remembers, damage)
     } else {
         newest
     };
@@ -124,6 +127,7 @@ fn history(folder: &mut Folder, records: &[Record], damage: &mut Vec<String>) ->
 fn newest_whole(
     folder: &mut Folder,
     told: &BTreeMap<u32, &RoundReport>,
+    remembers: bool,
     damage: &mut Vec<String>,
 ) -> u32 {
     let there: Vec<u32> = folder.rounds().rev().collect();
@@ -133,13 +137,22 @@ fn newest_whole(
         };
         let checkpoint = folder.open_checkpoint(round);
         let digest = checkpoint.and_then(|file| file.digest().map_err(|error| error.to_string()));
-        match digest {
-            Ok(digest) if digest == report.digest => return round,
-            Ok(_) => damage.push(format!(
+        let recalled = if remembers {
+            folder.recall(round).map(drop)
+        } else {
+            Ok(())
+        };
+        match (digest, recalled) {
+            (Ok(digest), Ok(())) if digest == report.digest => {
+                folder.recollect(round);
+                return round;
+            }
+            (Ok(_), Err(reason)) => damage.push(reason),
+            (Ok(_), Ok(())) => damage.push(format!(
                 "`{}`: its values are not those of round {round}",
                 folder.checkpoint(round).display()
             )),
-            Err(reason) => damage.push(reason),
+            (Err(reason), _) => damage.push(reason),
         }
         folder.lose(round);
     }

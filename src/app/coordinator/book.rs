@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use super::current::Current;
 use super::model_file::about;
+use crate::app::held::Held;
 use crate::fed::{Entry, Plan, RoundReport, RunEvent, RunId};
 use crate::store::safetensors::About;
-use crate::store::{Folder, Record, Snapshot, What};
+use crate::store::{Folder, Pieces, Record, Remembered, Snapshot, What};
 
 /// Parameters after a round, to be kept with its report.
 #[derive(Clone)]
@@ -33,7 +34,7 @@ pub(super) struct Book {
 pub(super) struct Batch {
     pub(super) folder: Folder,
     pub(super) records: Vec<Record>,
-    pub(super) snapshots: Vec<(Arc<Current>, About)>,
+    pub(super) snapshots: Vec<Saved>,
     pub(super) upto: u64,
 }
 
@@ -112,7 +113,16 @@ impl Book {
             {
                 let (current, metrics) = (finished.current, report.metrics.as_ref());
                 let about = about(run, &finished.model, &self.plan, &current, metrics);
-                batch.snapshots.push((current, about));
+                let since = batch
+                    .snapshots
+                    .last()
+                    .map(|saved: &Saved| saved.current.round);
+                batch.snapshots.push(Saved {
+                    since: since.unwrap_or_else(|| batch.folder.remembered_until()),
+                    names: self.plan.strategy.server.state(),
+                    current,
+                    about,
+                });
             }
             batch.upto = entry.number;
             batch.records.extend(record(entry));
@@ -132,14 +142,50 @@ fn record(entry: Entry) -> Option<Record> {
     Some(Record { number, what })
 }
 
-pub(super) fn snapshot(
-    current: Arc<Current>,
-    about: About,
-) -> Snapshot<impl Iterator<Item = io::Result<Bytes>>> {
-    Snapshot {
-        round: current.round,
-        layout: Arc::clone(&current.layout),
-        about,
-        pieces: (0..current.bytes.pieces()).map(move |number| current.bytes.piece(number)),
+/// Parameters to be written, with what is remembered beside them.
+pub(super) struct Saved {
+    pub(super) current: Arc<Current>,
+    pub(super) about: About,
+    /// Names of what the server's step remembers.
+    pub(super) names: &'static [&'static str],
+    /// What was remembered of shards up to this round is in files already.
+    pub(super) since: u32,
+}
+
+impl Saved {
+    pub(super) fn snapshot(self) -> Snapshot<impl Iterator<Item = io::Result<Bytes>>> {
+        let current = self.current;
+        let shards = current.memories.since(self.since);
+        let server = self.names.iter().zip(&current.server);
+        let remembered = Remembered {
+            dtype: current.layout.dtype(),
+            server: server.map(|(name, held)| (*name, pieces(held))).collect(),
+            shards: shards.map(|(shard, held)| (shard, pieces(held))).collect(),
+        };
+        Snapshot {
+            round: current.round,
+            layout: Arc::clone(&current.layout),
+            about: self.about,
+            remembered,
+            pieces: (0..current.bytes.pieces()).map(move |number| current.bytes.piece(number)),
+        }
+    }
+}
+
+fn pieces(held: &Held) -> Box<dyn Pieces> {
+    Box::new(held.clone())
+}
+
+impl Pieces for Held {
+    fn length(&self) -> usize {
+        self.len()
+    }
+
+    fn count(&self) -> usize {
+        self.pieces()
+    }
+
+    fn piece(&self, number: usize) -> io::Result<Bytes> {
+        Held::piece(self, number)
     }
 }

@@ -9,14 +9,15 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::book::{Batch, Book, Finished, snapshot};
+use super::book::{Batch, Book, Finished, Saved};
 use super::call::Reporter;
 use super::current::{Current, Encoder};
+use super::memories::Memories;
 use super::model_file::about;
-use crate::app::held::Held;
+use crate::app::held::{Collector, Held};
 use crate::clock;
 use crate::fed::{Entry, Event, Plan, RunId};
-use crate::store::{Folder, Record, Recovered, State, What};
+use crate::store::{Folder, Recalled, Recollection, Record, Recovered, State, What};
 use crate::wire::convert::Initial;
 
 /// Looks for a model file, until it is said that there is none.
@@ -111,7 +112,13 @@ impl Keeper {
         let first = first.transpose()?;
         let first = first.map(|current| {
             let about = about(run, &plan.model, plan, &current, None);
-            snapshot(Arc::new(current), about)
+            let saved = Saved {
+                current: Arc::new(current),
+                about,
+                names: &[],
+                since: 0,
+            };
+            saved.snapshot()
         });
         match self.state.create(run, &accepted, first) {
             Ok(folder) => {
@@ -143,7 +150,12 @@ impl Keeper {
             read.map_err(|error| {
                 format!("the parameters after round {round} cannot be read: {error}")
             })?;
-            failed.map_or_else(|| encoder.finish(), Err)
+            let current = failed.map_or_else(|| encoder.finish(), Err)?;
+            let strategy = recovered.plan.strategy;
+            if !strategy.remembers() || round == 0 {
+                return Ok(current);
+            }
+            recalled(current, strategy.server.state(), &folder.recall(round)?)
         }))
     }
 
@@ -251,7 +263,7 @@ impl Keeper {
     /// Writes a batch, and puts the folder back.
     fn save(&self, run: &RunId, mut batch: Batch) -> Event {
         let snapshots = batch.snapshots.drain(..);
-        let snapshots = snapshots.map(|(current, about)| snapshot(current, about));
+        let snapshots = snapshots.map(Saved::snapshot);
         let saved = batch.folder.save(&batch.records, snapshots);
         let mut books = self.lock();
         let ended = matches!(batch.records.last().map(|r| &r.what), Some(What::Ended(_)));
@@ -273,4 +285,33 @@ impl Keeper {
         }
         Event::Recorded(run.clone(), batch.upto, saved)
     }
+}
+
+/// Parameters with what was remembered beside them.
+fn recalled(current: Current, names: &[&str], found: &Recalled) -> Result<Current, String> {
+    let held = |values: &Recollection| -> io::Result<Held> {
+        let mut collector = Collector::new(values.length())?;
+        values.values(|part| collector.push(part))?;
+        Ok(collector.finish())
+    };
+    let whole = |values: &Recollection| {
+        let held = held(values).map_err(|error| error.to_string())?;
+        if held.len() == current.bytes.len() {
+            return Ok(held);
+        }
+        Err("what was remembered has another length than the parameters".to_owned())
+    };
+    let server: Result<Vec<Held>, String> = names
+        .iter()
+        .map(|name| {
+            let values = found.server.get(*name);
+            whole(values.ok_or_else(|| format!("the server's `{name}` was not remembered"))?)
+        })
+        .collect();
+    let server = server?;
+    let mut memories = Memories::default();
+    for (shard, (round, values)) in &found.shards {
+        memories.set(*shard, *round, whole(values)?);
+    }
+    Ok(current.with_state(server, memories))
 }
