@@ -473,8 +473,8 @@ fn what_is_remembered_of_shards_comes_back_from_the_files_that_hold_it() {
     };
     assert_eq!(
         files("remembered-"),
-        4 + 1,
-        "those of rounds 5 to 8, and the best one's"
+        4 + 3,
+        "those of rounds 5 to 8, and what the best one needs"
     );
 
     // A damaged one: the run goes on from the round before.
