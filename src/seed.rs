@@ -46,11 +46,13 @@ pub enum Purpose {
     Incarnation,
     /// Simulated faults and delays.
     Simulation,
+    /// What simulated attackers draw.
+    Attack,
 }
 
 impl Purpose {
     /// Every purpose, in the order of declaration.
-    pub const ALL: [Purpose; 13] = [
+    pub const ALL: [Purpose; 14] = [
         Purpose::InitialParameters,
         Purpose::Partition,
         Purpose::HeldOut,
@@ -64,6 +66,7 @@ impl Purpose {
         Purpose::Load,
         Purpose::Incarnation,
         Purpose::Simulation,
+        Purpose::Attack,
     ];
 
     /// The name that enters the key of a stream.
@@ -82,6 +85,7 @@ impl Purpose {
             Purpose::Load => "load",
             Purpose::Incarnation => "incarnation",
             Purpose::Simulation => "simulation",
+            Purpose::Attack => "attack",
         }
     }
 }

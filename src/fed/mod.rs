@@ -9,6 +9,7 @@
 
 pub mod aggregate;
 mod answers;
+pub mod attack;
 mod audit;
 mod bundle;
 mod cohort;

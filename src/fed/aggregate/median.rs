@@ -10,14 +10,43 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::Robust;
 use super::ranges::in_parts;
+use super::robust::{CLIP, NNM, Rule, with_prefixes};
 use super::rows::{LANES, Row, Update, check_lengths, from_key, gather};
+
+use crate::spec;
+
+pub(super) const ROW: spec::Row<Robust> = spec::Row {
+    name: NAME,
+    aliases: &["coordinate-median"],
+    value: "",
+    help: "the median of every coordinate: right where a few values of an update may be wild and nothing is known of \
+           how many (Yin et al. 2018)",
+    options: &[CLIP, NNM],
+    build: |arguments| with_prefixes(arguments, Rule::Median),
+};
+
+pub(super) const NAME: &str = "median";
 
 /// Halves of keys of some coordinates.
 type HalfRow = [i16; LANES];
 
 /// Most updates: their count must fit into a lane.
 const MOST: usize = i16::MAX as usize;
+
+/// Whether it can be taken of so many updates.
+///
+/// # Errors
+/// When they are more than can be counted.
+pub fn check_median(updates: usize) -> Result<(), String> {
+    if updates <= MOST {
+        return Ok(());
+    }
+    Err(format!(
+        "{NAME} counts at most {MOST} updates; there are {updates}"
+    ))
+}
 
 /// Writes the median of the updates, coordinate by coordinate, by up to `threads` threads. All values
 /// are finite; -0 counts as less than 0.
@@ -26,7 +55,7 @@ const MOST: usize = i16::MAX as usize;
 /// If there are no updates or more than 32,767, or their lengths differ from that of `out`.
 pub fn median<U: Update>(updates: &[U], out: &mut [f32], threads: usize) {
     check_lengths(updates, out);
-    assert!(updates.len() <= MOST, "more updates than can be counted");
+    assert_eq!(check_median(updates.len()), Ok(()));
     let arch = Arch::new();
     in_parts(out, LANES, threads, |start, out| {
         let mut rows: Vec<Row> = Vec::with_capacity(updates.len());

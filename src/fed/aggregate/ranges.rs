@@ -18,10 +18,31 @@ pub(super) fn in_parts<T: Send, R: Send>(
     work: impl Fn(usize, &mut [T]) -> R + Sync,
 ) -> Vec<R> {
     let parts = threads.min(items.len() / SMALL).max(1);
-    if parts == 1 {
+    let length = items.len().div_ceil(parts).next_multiple_of(block);
+    in_pieces(items, length, work)
+}
+
+/// As [`in_parts`], for items that are each as much work as `cost` parameters.
+pub(super) fn in_shares<T: Send, R: Send>(
+    items: &mut [T],
+    cost: usize,
+    threads: usize,
+    work: impl Fn(usize, &mut [T]) -> R + Sync,
+) -> Vec<R> {
+    let worth = items.len().saturating_mul(cost) / SMALL;
+    let parts = threads.min(worth).min(items.len()).max(1);
+    let length = items.len().div_ceil(parts);
+    in_pieces(items, length, work)
+}
+
+fn in_pieces<T: Send, R: Send>(
+    items: &mut [T],
+    length: usize,
+    work: impl Fn(usize, &mut [T]) -> R + Sync,
+) -> Vec<R> {
+    if length >= items.len() {
         return vec![work(0, items)];
     }
-    let length = items.len().div_ceil(parts).next_multiple_of(block);
     let work = &work;
     thread::scope(|scope| {
         let parts = items.chunks_mut(length).enumerate();
@@ -52,6 +73,21 @@ mod tests {
                 });
                 assert!(items.iter().enumerate().all(|(at, &item)| at == item));
                 assert!(starts.is_sorted() && starts.iter().all(|start| start % 100 == 0));
+            }
+        }
+    }
+
+    #[test]
+    fn few_items_of_much_work_are_shared_too() {
+        for (count, cost) in [(0, SMALL), (1, SMALL), (7, 1), (7, SMALL), (50, SMALL / 10)] {
+            for threads in [0, 1, 2, 3, 50] {
+                let mut items = vec![0; count];
+                let parts = in_shares(&mut items, cost, threads, |start, part| {
+                    let positions = start..start + part.len();
+                    part.iter_mut().zip(positions).for_each(|(i, p)| *i += p);
+                });
+                assert!(items.iter().enumerate().all(|(at, &item)| at == item));
+                assert!(parts.len() <= threads.max(1), "{count} {cost} {threads}");
             }
         }
     }

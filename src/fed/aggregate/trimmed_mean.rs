@@ -10,8 +10,42 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::Robust;
+use super::faults::{self, F, SHARE};
 use super::ranges::in_parts;
+use super::robust::{CLIP, NNM, Rule, with_prefixes};
 use super::rows::{LANES, Row, Update, check_lengths, from_key, gather};
+
+use crate::spec;
+
+pub(super) const ROW: spec::Row<Robust> = spec::Row {
+    name: NAME,
+    aliases: &["trimmed"],
+    value: "",
+    help: "the mean of every coordinate without its f largest and f smallest values: right where f is known, and nearer to \
+           the mean than the median (Yin et al. 2018)",
+    options: &[F, SHARE, CLIP, NNM],
+    build: |arguments| {
+        let faults = faults::read(arguments)?;
+        with_prefixes(arguments, Rule::TrimmedMean(faults))
+    },
+};
+
+pub(super) const NAME: &str = "trimmed-mean";
+
+/// Whether `faults` values can be left out at either end of `updates`.
+///
+/// # Errors
+/// When nothing would be left.
+pub fn check_trimmed_mean(updates: usize, faults: usize) -> Result<(), String> {
+    if 2 * faults < updates {
+        return Ok(());
+    }
+    let least = 2 * faults + 1;
+    Err(format!(
+        "{NAME} with f={faults} needs at least 2f + 1 = {least} updates; there are {updates}"
+    ))
+}
 
 /// How many values are left out at either end of `count`. A product that is a whole number but for the
 /// rounding of the share counts as that: 0.29 of 100 are 29.
