@@ -1,4 +1,4 @@
-//! How fast one thread trains: samples per second for common shapes and batch sizes.
+//! How fast one thread trains: samples per second for common shapes, batch sizes and rules of the step.
 //!
 //! `cargo bench --bench training -- [--json] [FILTER]`. With `--json` every line is an object with `name`,
 //! `samples_per_s` and `loss`, for another program to compare. Only names that contain the filter run.
@@ -9,7 +9,8 @@ use ndarray::Array2;
 use roundtable::clock;
 use roundtable::ml::data::Dataset;
 use roundtable::ml::kernel::Isa;
-use roundtable::ml::model::{MODELS, Model, Trained};
+use roundtable::ml::model::{MODELS, Model, Start, Trained};
+use roundtable::ml::step_rule::StepRule;
 use roundtable::ml::training::Training;
 use roundtable::seed::{Purpose, Seed};
 use serde_json::json;
@@ -27,29 +28,51 @@ fn rows(features: usize, classes: usize) -> Dataset {
     Dataset::new(features, labels.collect(), classes).expect("the rows make a data set")
 }
 
-fn train(model: &dyn Model, data: &Dataset, batch: u32, epochs: u32) -> (Trained, Duration) {
+fn train(
+    model: &dyn Model,
+    data: &Dataset,
+    batch: u32,
+    rule: StepRule,
+    epochs: u32,
+) -> (Trained, Duration) {
     let how = Training::new(epochs, batch, 0.01, "cross-entropy", None).expect("a training");
+    let how = how.with_rule(rule).expect("a rule");
     let start = model.initial(Seed(1));
     let stream = Seed(1).stream(Purpose::Shuffle, 0, 0);
     let begin = clock::now();
-    let trained = model.train(&start, data, &how, stream, &|| false);
+    let trained = model.train(Start::at(&start), data, &how, stream, &|| false);
     let taken = clock::now() - begin;
     (trained.expect("it trains"), taken)
 }
 
 /// Most samples per second of some measurements, and the loss after one epoch.
-fn measure(model: &dyn Model, data: &Dataset, batch: u32) -> (f64, f64) {
-    let (first, mut taken) = train(model, data, batch, 1);
+fn measure(model: &dyn Model, data: &Dataset, batch: u32, rule: StepRule) -> (f64, f64) {
+    let (first, mut taken) = train(model, data, batch, rule, 1);
     let mut epochs = 1;
     while taken < ENOUGH {
         epochs *= 2;
-        taken = train(model, data, batch, epochs).1;
+        taken = train(model, data, batch, rule, epochs).1;
     }
     for _ in 1..REPEATS {
-        taken = taken.min(train(model, data, batch, epochs).1);
+        taken = taken.min(train(model, data, batch, rule, epochs).1);
     }
     let samples = (ROWS * epochs as usize) as f64;
     (samples / taken.as_secs_f64(), first.loss)
+}
+
+/// Rules by their names in the output.
+fn rules() -> [(&'static str, StepRule); 3] {
+    let plain = StepRule::default();
+    let usual = StepRule {
+        momentum: 0.9,
+        weight_decay: 1e-4,
+        ..plain
+    };
+    let all = StepRule {
+        proximal: 0.01,
+        ..usual
+    };
+    [("", plain), (" momentum+decay", usual), (" all", all)]
 }
 
 fn main() {
@@ -71,18 +94,22 @@ fn main() {
         for isa in Isa::all() {
             let model = best.with_isa(isa);
             for (batch, rows) in [(10, "10"), (32, "32"), (64, "64"), (0, "full")] {
-                let name = format!("{spec} batch={rows} {}", isa.name());
-                if !name.contains(filter) {
-                    continue;
-                }
-                let (speed, loss) = measure(&*model, &data, batch);
-                if json {
-                    let row = json!({"name": name, "samples_per_s": speed.round(), "loss": loss});
-                    println!("{row}");
-                } else {
-                    println!("{name:<45} {speed:>12.0} samples/s   loss {loss:.6}");
+                for (rule, how) in rules() {
+                    let name = format!("{spec} batch={rows} {}{rule}", isa.name());
+                    if name.contains(filter) {
+                        report(&name, measure(&*model, &data, batch, how), json);
+                    }
                 }
             }
         }
+    }
+}
+
+fn report(name: &str, (speed, loss): (f64, f64), json: bool) {
+    if json {
+        let row = json!({"name": name, "samples_per_s": speed.round(), "loss": loss});
+        println!("{row}");
+    } else {
+        println!("{name:<55} {speed:>12.0} samples/s   loss {loss:.6}");
     }
 }

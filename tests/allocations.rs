@@ -5,7 +5,8 @@ use std::hint::black_box;
 use ndarray::Array2;
 use roundtable::ml::data::Dataset;
 use roundtable::ml::kernel::Isa;
-use roundtable::ml::model::MODELS;
+use roundtable::ml::model::{MODELS, Start};
+use roundtable::ml::step_rule::StepRule;
 use roundtable::ml::training::Training;
 use roundtable::seed::{Purpose, Seed};
 
@@ -27,19 +28,29 @@ fn steps_do_not_allocate() {
         ] {
             let model = MODELS.build(spec).unwrap().with_isa(isa);
             let start = model.initial(Seed(1));
-            let count = |epochs, batch| {
+            let count = |epochs, batch, rule| {
                 let how = Training::new(epochs, batch, 0.01, "cross-entropy", Some(0.0)).unwrap();
+                let how = how.with_rule(rule).unwrap();
                 let stream = Seed(1).stream(Purpose::Shuffle, 0, 0);
                 let taken = allocation_counter::measure(|| {
-                    black_box(model.train(&start, &data, &how, stream, &|| false)).unwrap();
+                    black_box(model.train(Start::at(&start), &data, &how, stream, &|| false))
+                        .unwrap();
                 });
                 taken.count_total
             };
-            let once = count(1, 0);
-            assert!(once > 0);
-            // Full steps of several blocks, whole blocks, and a remainder.
-            for batch in [0, 10, 64, 100] {
-                assert_eq!(count(7, batch), once, "{spec} batch {batch} {}", isa.name());
+            let all = StepRule {
+                momentum: 0.9,
+                weight_decay: 0.1,
+                proximal: 0.1,
+            };
+            for rule in [StepRule::default(), all] {
+                let once = count(1, 0, rule);
+                assert!(once > 0);
+                // Full steps of several blocks, whole blocks, and a remainder.
+                for batch in [0, 10, 64, 100] {
+                    let found = count(7, batch, rule);
+                    assert_eq!(found, once, "{spec} batch {batch} {}", isa.name());
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Training reaches the accuracy it should, on fixed seeds. Central training only for now.
 
 use roundtable::ml::data::{Request, Root, Source};
-use roundtable::ml::model::MODELS;
+use roundtable::ml::model::{MODELS, Start};
 use roundtable::ml::training::Training;
 use roundtable::seed::{Purpose, Seed};
 
@@ -26,7 +26,7 @@ fn central(spec: &str, data: &str, how: &Training) -> f64 {
     let stream = SEED.stream(Purpose::Shuffle, 0, 0);
     let shard = source.shard(0).unwrap();
     let trained = model
-        .train(&parameters, &shard, how, stream, &|| false)
+        .train(Start::at(&parameters), &shard, how, stream, &|| false)
         .unwrap();
     parameters.add(&trained.update).unwrap();
     let metrics = model

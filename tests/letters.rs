@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use roundtable::ml::data::{Request, Root, Source};
-use roundtable::ml::model::MODELS;
+use roundtable::ml::model::{MODELS, Start};
 use roundtable::ml::parameters::{Parameters, Values};
 use roundtable::ml::training::Training;
 use roundtable::seed::{Purpose, Seed};
@@ -42,7 +42,7 @@ fn errors(activation: &str, rounds: &[u32]) -> Option<Vec<f64>> {
             .map(|shard| {
                 let stream = Seed(0).stream(Purpose::Shuffle, round, shard);
                 let data = source.shard(shard as usize).unwrap();
-                let trained = model.train(&parameters, &data, &how, stream, &|| false);
+                let trained = model.train(Start::at(&parameters), &data, &how, stream, &|| false);
                 trained.unwrap().update
             })
             .collect();

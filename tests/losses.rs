@@ -7,8 +7,9 @@ use std::process::Command;
 
 use ndarray::Array2;
 use roundtable::ml::data::Dataset;
-use roundtable::ml::model::MODELS;
+use roundtable::ml::model::{MODELS, Start};
 use roundtable::ml::parameters::{Parameters, Values};
+use roundtable::ml::step_rule::StepRule;
 use roundtable::ml::training::Training;
 use roundtable::seed::{Purpose, Seed};
 use serde_json::{Value, json};
@@ -83,7 +84,7 @@ fn losses_are_those_of_other_systems() {
         let how = Training::new(epochs, 0, RATE, "cross-entropy", None).expect("in range");
         let stream = Seed(0).stream(Purpose::Shuffle, 0, 0);
         model
-            .train(&start, &rows, &how, stream, &|| false)
+            .train(Start::at(&start), &rows, &how, stream, &|| false)
             .expect("trained")
     };
     let ours: Vec<f64> = (1..=STEPS).map(|epochs| trained(epochs).loss).collect();

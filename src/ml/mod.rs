@@ -16,4 +16,5 @@ pub mod parameters;
 pub mod partition;
 
 pub mod real;
+pub mod step_rule;
 pub mod training;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::objective::{OBJECTIVES, Objective};
+use super::step_rule::{MAX_PULL, StepRule};
 use crate::spec::SpecError;
 
 /// Most passes over a shard.
@@ -20,6 +21,7 @@ pub struct Training {
     objective: Arc<dyn Objective>,
     objective_spec: String,
     plateau: Option<f64>,
+    rule: StepRule,
 }
 
 impl PartialEq for Training {
@@ -28,6 +30,7 @@ impl PartialEq for Training {
             && self.learning_rate == other.learning_rate
             && self.objective_spec == other.objective_spec
             && self.plateau == other.plateau
+            && self.rule == other.rule
     }
 }
 
@@ -70,7 +73,30 @@ impl Training {
             objective,
             objective_spec,
             plateau,
+            rule: StepRule::default(),
         })
+    }
+
+    /// The same with steps by this rule.
+    ///
+    /// # Errors
+    /// When a number of it is out of range.
+    pub fn with_rule(self, rule: StepRule) -> Result<Self, TrainingError> {
+        if !(0.0..1.0).contains(&rule.momentum) {
+            return Err(TrainingError::Momentum(rule.momentum));
+        }
+        if !(0.0..=MAX_PULL).contains(&rule.weight_decay) {
+            return Err(TrainingError::WeightDecay(rule.weight_decay));
+        }
+        if !(0.0..=MAX_PULL).contains(&rule.proximal) {
+            return Err(TrainingError::Proximal(rule.proximal));
+        }
+        Ok(Training { rule, ..self })
+    }
+
+    /// What steps take into account besides the gradient.
+    pub fn rule(&self) -> &StepRule {
+        &self.rule
     }
 
     /// Passes over the shard.
@@ -115,6 +141,12 @@ pub enum TrainingError {
     LearningRate(f64),
     /// This change of the loss is not allowed.
     Plateau(f64),
+    /// This momentum is not allowed.
+    Momentum(f64),
+    /// This decay of weights is not allowed.
+    WeightDecay(f64),
+    /// This proximal term is not allowed.
+    Proximal(f64),
     /// There is no such objective.
     Objective(SpecError),
 }
@@ -127,6 +159,9 @@ impl TrainingError {
             TrainingError::Batch(_) => "batch",
             TrainingError::LearningRate(_) => "learning_rate",
             TrainingError::Plateau(_) => "plateau",
+            TrainingError::Momentum(_) => "momentum",
+            TrainingError::WeightDecay(_) => "weight_decay",
+            TrainingError::Proximal(_) => "proximal",
             TrainingError::Objective(_) => "objective",
         }
     }
@@ -151,6 +186,15 @@ impl fmt::Display for TrainingError {
                     formatter,
                     "the plateau is a number of 0 or more, not {change}"
                 )
+            }
+            TrainingError::Momentum(share) => {
+                write!(formatter, "the momentum is 0 to below 1, not {share}")
+            }
+            TrainingError::WeightDecay(pull) => {
+                write!(formatter, "the weight decay is 0 to 1,000,000, not {pull}")
+            }
+            TrainingError::Proximal(pull) => {
+                write!(formatter, "the proximal term is 0 to 1,000,000, not {pull}")
             }
             TrainingError::Objective(error) => error.fmt(formatter),
         }
@@ -183,5 +227,26 @@ mod tests {
             );
         }
         assert_eq!(field(1, 0, 0.1, "square", None).unwrap_err(), "objective");
+    }
+
+    #[test]
+    fn rules_out_of_range_are_refused_by_name() {
+        let field = |momentum, weight_decay, proximal| {
+            let rule = StepRule {
+                momentum,
+                weight_decay,
+                proximal,
+            };
+            let plain = Training::new(1, 0, 0.1, "cross-entropy", None).unwrap();
+            plain.with_rule(rule).map_err(|error| error.field()).err()
+        };
+        assert_eq!(field(0.0, 0.0, 0.0), None);
+        assert_eq!(field(0.999, 1e6, 1e6), None);
+        for bad in [-0.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(field(bad, 0.0, 0.0), Some("momentum"));
+            assert_eq!(field(0.0, bad, 0.0), Some("weight_decay"));
+            assert_eq!(field(0.0, 0.0, bad), Some("proximal"));
+        }
+        assert_eq!(field(1.0, 0.0, 0.0), Some("momentum"));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::ml::data::{Request, Root, Source};
-use crate::ml::model::MODELS;
+use crate::ml::model::{MODELS, Start};
 use crate::ml::training::Training;
 use crate::seed::{Purpose, Seed};
 
@@ -35,7 +35,7 @@ fn measure() -> Option<f64> {
     let mut trained = 0;
     while clock::now() - start < SPAN {
         let stream = Seed(0).stream(Purpose::Shuffle, 0, 0);
-        let done = model.train(&parameters, &rows, &how, stream, &|| false);
+        let done = model.train(Start::at(&parameters), &rows, &how, stream, &|| false);
         trained += done.ok()?.rows;
     }
     Some(trained as f64 / (clock::now() - start).as_secs_f64())

@@ -11,7 +11,7 @@ use super::service::{Worker, deadline, fitting, interrupted, untrained};
 use crate::app::held::{self, Held};
 use crate::clock;
 use crate::fed::aggregate::ExactSum;
-use crate::ml::model::{Model, Trained};
+use crate::ml::model::{Model, Start, Trained};
 use crate::ml::parameters::{Parameters, Values};
 use crate::ml::training::Training;
 use crate::seed::{Purpose, Seed};
@@ -86,7 +86,7 @@ impl Worker {
             let stop = || attempt.interruption().is_some();
             let mut trained = task
                 .model
-                .train(&start, &rows, &task.how, stream, &stop)
+                .train(Start::at(&start), &rows, &task.how, stream, &stop)
                 .map_err(|error| untrained(attempt, &error))?;
             within(&trained.update, request.largest_update)?;
             epochs = trained.epochs.max(epochs);

@@ -30,6 +30,20 @@ pub trait Element: Copy + 'static {
         right: Self::Register<S>,
     ) -> Self::Register<S>;
 
+    /// `left - right`.
+    fn minus<S: Simd>(
+        simd: S,
+        left: Self::Register<S>,
+        right: Self::Register<S>,
+    ) -> Self::Register<S>;
+
+    /// `left * right`.
+    fn times<S: Simd>(
+        simd: S,
+        left: Self::Register<S>,
+        right: Self::Register<S>,
+    ) -> Self::Register<S>;
+
     /// `from - left * right`: the product is rounded, then the difference.
     fn take_product<S: Simd>(
         simd: S,
@@ -68,6 +82,16 @@ macro_rules! element {
             #[inline(always)]
             fn plus<S: Simd>(simd: S, left: S::$Register, right: S::$Register) -> S::$Register {
                 simd.$add(left, right)
+            }
+
+            #[inline(always)]
+            fn minus<S: Simd>(simd: S, left: S::$Register, right: S::$Register) -> S::$Register {
+                simd.$sub(left, right)
+            }
+
+            #[inline(always)]
+            fn times<S: Simd>(simd: S, left: S::$Register, right: S::$Register) -> S::$Register {
+                simd.$mul(left, right)
             }
 
             #[inline(always)]

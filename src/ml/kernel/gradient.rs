@@ -9,6 +9,7 @@ use pulp::Simd;
 
 use super::isa::{Isa, Work};
 use super::panels::Panels;
+use super::step::Step;
 use crate::ml::real::Real;
 
 /// Inputs worked on before going to the next panel; their columns stay in the nearest cache.
@@ -26,8 +27,8 @@ pub struct Gradient<'a, T> {
     pub sums: &'a mut Panels<T>,
     /// Sums begin with these rows; otherwise they go on.
     pub is_first: bool,
-    /// What takes the step, and its length, if these rows are the last.
-    pub step: Option<(&'a mut Panels<T>, T)>,
+    /// The step, if these rows are the last.
+    pub step: Option<Step<'a, T>>,
 }
 
 impl<T: Real> Gradient<'_, T> {
@@ -181,19 +182,14 @@ impl<T: Real> Adding<'_, T> {
         start: usize,
         slopes: [[T::Register<S>; WIDTH]; HEIGHT],
     ) {
-        let places = start..start + HEIGHT * WIDTH * T::lanes::<S>();
         match &mut self.of.step {
-            Some((parameters, length)) => {
-                let length = T::splat(simd, *length);
-                let parameters = T::registers_mut::<S>(&mut parameters.values_mut()[places]);
-                let (rows, _) = parameters.as_chunks_mut::<WIDTH>();
-                for (row, slopes) in rows.iter_mut().zip(&slopes) {
-                    for (parameter, slope) in row.iter_mut().zip(slopes) {
-                        *parameter = T::take_product(simd, *parameter, length, *slope);
-                    }
+            Some(step) => {
+                for (row, slopes) in slopes.into_iter().enumerate() {
+                    step.take_at(simd, start + row * WIDTH * T::lanes::<S>(), slopes);
                 }
             }
-            None => T::registers_mut::<S>(&mut self.of.sums.values_mut()[places])
+            None => T::registers_mut::<S>(&mut self.of.sums.values_mut()[start..])
+                [..HEIGHT * WIDTH]
                 .copy_from_slice(slopes.as_flattened()),
         }
     }

@@ -7,6 +7,7 @@ mod gradient;
 mod isa;
 mod panels;
 mod product;
+mod step;
 
 pub use convert::{narrow, widen};
 pub use element::Element;
@@ -14,6 +15,7 @@ pub use gradient::Gradient;
 pub use isa::{Isa, Work};
 pub use panels::Panels;
 pub use product::product;
+pub use step::{Step, Terms};
 
 #[cfg(test)]
 mod tests;

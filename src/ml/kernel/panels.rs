@@ -34,6 +34,14 @@ impl<T: Real> Panels<T> {
         }
     }
 
+    /// As many zeros.
+    pub fn zeros_like(&self) -> Self {
+        Panels {
+            values: vec![T::ZERO; self.values.len()],
+            ..*self
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows

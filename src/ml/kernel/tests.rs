@@ -109,7 +109,11 @@ fn check_gradient<T: Real>(isa: Isa, [rows, inner, columns]: [usize; 3]) {
         derivatives: &padded[middle * width..],
         sums: &mut sums,
         is_first: false,
-        step: Some((&mut parameters, length)),
+        step: Some(Step {
+            parameters: &mut parameters,
+            length,
+            terms: None,
+        }),
     };
     gradient.add(isa);
     let (mut found_biases, mut found_weights) = (biases, weights);
@@ -129,6 +133,67 @@ fn check_gradient<T: Real>(isa: Isa, [rows, inner, columns]: [usize; 3]) {
     );
 }
 
+/// Velocity and parameters after a step by the formula, one value after the other.
+fn step_by_hand<T: Real>([slope, parameter, begin, correction, velocity]: [T; 5]) -> (T, T) {
+    let [scale, length, decay, pull, share] = CONSTANTS.map(T::from_f64);
+    let mut slope = scale * slope;
+    slope += decay * parameter;
+    slope += pull * (parameter - begin);
+    slope += correction;
+    slope += share * velocity;
+    (slope, parameter - length * slope)
+}
+
+const CONSTANTS: [f64; 5] = [0.125, 0.37, 0.01, 0.3, 0.9];
+
+/// From sums, and while the slopes of a last block are in registers.
+fn check_terms<T: Real>(isa: Isa, [rows, inner, columns]: [usize; 3]) {
+    let [scale, length, decay, pull, share] = CONSTANTS.map(T::from_f64);
+    let count = (1 + inner) * columns;
+    let all: [Vec<T>; 5] = [1, 2, 3, 4, 5].map(|number| matrix(count, number));
+    let expected = (0..count).map(|place| step_by_hand([0, 1, 2, 3, 4].map(|of| all[of][place])));
+    let expected: Vec<(T, T)> = expected.collect();
+    let panels = all.map(|all| biases_and_weights(isa, &all[..columns], &all[columns..], inner));
+    let [sums, parameters, begin, correction, velocity] = &panels;
+    let zeros = vec![T::ZERO; rows * sums.width()];
+    for from_sums in [true, false] {
+        let (mut parameters, mut velocity) = (parameters.clone(), velocity.clone());
+        let terms = Terms {
+            scale,
+            decay: Some(decay),
+            proximal: Some((begin, pull)),
+            correction: Some(correction),
+            velocity: Some((&mut velocity, share)),
+        };
+        let step = Step {
+            parameters: &mut parameters,
+            length,
+            terms: Some(terms),
+        };
+        if from_sums {
+            step.take(isa, sums);
+        } else {
+            let gradient = Gradient {
+                inputs: &vec![T::ZERO; rows * inner],
+                inputs_step: inner,
+                derivatives: &zeros,
+                sums: &mut sums.clone(),
+                is_first: false,
+                step: Some(step),
+            };
+            gradient.add(isa);
+        }
+        let mut found = [vec![T::ZERO; count], vec![T::ZERO; count]];
+        for (found, panels) in found.iter_mut().zip([&velocity, &parameters]) {
+            panels.store(0, &mut found[..columns]);
+            panels.store(1, &mut found[columns..]);
+        }
+        let [velocity, parameters] = found;
+        let found: Vec<(T, T)> = velocity.into_iter().zip(parameters).collect();
+        assert_eq!(found, expected, "{} {inner} {columns}", isa.name());
+    }
+}
+
 #[test]
 fn tiles_give_the_bits_of_the_definition() {
     for isa in Isa::all() {
@@ -137,6 +202,8 @@ fn tiles_give_the_bits_of_the_definition() {
             check_product::<f64>(isa, shape);
             check_gradient::<f32>(isa, shape);
             check_gradient::<f64>(isa, shape);
+            check_terms::<f32>(isa, shape);
+            check_terms::<f64>(isa, shape);
         }
     }
 }

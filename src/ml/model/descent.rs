@@ -2,10 +2,12 @@
 //!
 //! A step over rows B replaces parameters w by w - eta c sum over B of the gradient of the loss,
 //! with c from the objective: 1 / |B| for a mean, 1 for a sum (Bottou, Curtis and Nocedal,
-//! "Optimization Methods for Large-Scale Machine Learning", 2018, section 3).
+//! "Optimization Methods for Large-Scale Machine Learning", 2018, section 3). What
+//! else a step takes into account, [`StepRule`](crate::ml::step_rule::StepRule) says.
 
 use super::ModelError;
 use super::pass::{BLOCK, Loss, Workspace};
+use super::step::Stepper;
 use crate::ml::data::Dataset;
 use crate::ml::real::Real;
 use crate::ml::training::Training;
@@ -17,9 +19,11 @@ pub(super) struct Descent {
     pub loss: f64,
     /// Epochs made.
     pub epochs: u32,
+    /// Steps made.
+    pub steps: u64,
 }
 
-/// Changes the parameters of the workspace as `how` says.
+/// Changes the parameters of the workspace as `how` says, with a correction added to every gradient.
 ///
 /// With a plateau, the summed loss of each epoch, as the forward passes see it, is compared with
 /// that of the epoch before. If an epoch is a single step, its loss is known before the step is
@@ -28,6 +32,7 @@ pub(super) fn descend<T: Real>(
     workspace: &mut Workspace<T>,
     data: &Dataset,
     how: &Training,
+    correction: Option<&[T]>,
     mut stream: Stream,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Descent, ModelError> {
@@ -38,6 +43,9 @@ pub(super) fn descend<T: Real>(
     } else {
         rows.min(how.batch() as usize)
     };
+    let correction = correction.map(|values| workspace.pack(values));
+    let mut stepper = Stepper::new(how, workspace.parameters(), correction);
+    let mut steps = 0;
     let mut before = None;
     for epoch in 0..how.epochs() {
         if how.batch() != 0 {
@@ -45,7 +53,7 @@ pub(super) fn descend<T: Real>(
         }
         let mut loss = Loss::watching(how.plateau().is_some());
         for step in order.chunks(batch) {
-            let rate = how.learning_rate() * how.objective().scale(step.len());
+            stepper.set_scale(how.objective().scale(step.len()));
             workspace.start_step();
             let last = step.len().div_ceil(BLOCK) - 1;
             for (number, block) in step.chunks(BLOCK).enumerate() {
@@ -58,16 +66,19 @@ pub(super) fn descend<T: Real>(
                     return Ok(Descent {
                         loss: loss.sum,
                         epochs: epoch,
+                        steps,
                     });
                 }
-                let length = is_last.then(|| T::from_f64(rate));
-                workspace.backward(block.len(), number == 0, length);
+                let stepper = is_last.then_some(&mut stepper);
+                workspace.backward(block.len(), number == 0, stepper);
             }
+            steps += 1;
         }
         if epoch + 1 == how.epochs() || is_flat(how, before, loss) {
             return Ok(Descent {
                 loss: loss.sum,
                 epochs: epoch + 1,
+                steps,
             });
         }
         before = loss.watched;

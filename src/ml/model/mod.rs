@@ -10,6 +10,7 @@ mod mt19937;
 mod network;
 mod pass;
 mod softmax;
+mod step;
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,14 +46,15 @@ pub trait Model: Send + Sync {
     /// The first parameters, from the run's seed.
     fn initial(&self, seed: Seed) -> Parameters;
 
-    /// Trains on a shard from `start` on. `stream` orders the rows of mini-batches; `cancelled` is
+    /// Trains on a shard from `start` on. Its correction, if any, is added to the gradient of every step; what
+    /// else a step takes into account is in `how`. `stream` orders the rows of mini-batches; `cancelled` is
     /// asked at least every few hundred rows.
     ///
     /// # Errors
     /// When parameters or data do not fit the model, training diverges, or it is cancelled.
     fn train(
         &self,
-        start: &Parameters,
+        start: Start<'_>,
         data: &Dataset,
         how: &Training,
         stream: Stream,
@@ -76,6 +78,25 @@ pub trait Model: Send + Sync {
     ) -> Result<Predictions, ModelError>;
 }
 
+/// What training on a shard begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// The parameters.
+    pub parameters: &'a Parameters,
+    /// Added to the gradient of every step: of the model's layout.
+    pub correction: Option<&'a Parameters>,
+}
+
+impl<'a> Start<'a> {
+    /// These parameters, and no correction.
+    pub fn at(parameters: &'a Parameters) -> Self {
+        Start {
+            parameters,
+            correction: None,
+        }
+    }
+}
+
 /// What training on a shard gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
@@ -87,6 +108,8 @@ pub struct Trained {
     pub loss: f64,
     /// Passes made: fewer than asked after a plateau.
     pub epochs: u32,
+    /// Steps made.
+    pub steps: u64,
 }
 
 /// What a model says of rows.

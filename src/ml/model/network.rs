@@ -9,7 +9,7 @@ use super::activation::Activation;
 use super::descent::descend;
 use super::initial::Initial;
 use super::pass::{BLOCK, Layer, Workspace};
-use super::{Model, ModelError, Predictions, Trained};
+use super::{Model, ModelError, Predictions, Start, Trained};
 use crate::ml::data::Dataset;
 use crate::ml::kernel::Isa;
 use crate::ml::layout::{DType, Layout, LayoutError, Tensor};
@@ -133,17 +133,19 @@ impl Network {
 
     fn train_as<T: Real>(
         &self,
-        start: &Parameters,
+        start: Start<'_>,
         data: &Dataset,
         how: &Training,
         stream: Stream,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Trained, ModelError> {
         self.check(data)?;
-        let old = self.values::<T>(start)?;
+        let old = self.values::<T>(start.parameters)?;
+        let correction = start.correction.map(|all| self.values::<T>(all));
+        let correction = correction.transpose()?;
         let mut new = old.to_vec();
         let mut workspace = Workspace::new(self.isa, &self.layers, self.activation, old);
-        let descent = descend(&mut workspace, data, how, stream, cancelled)?;
+        let descent = descend(&mut workspace, data, how, correction, stream, cancelled)?;
         workspace.store(&mut new);
         for (new, old) in new.iter_mut().zip(old) {
             *new -= *old;
@@ -155,6 +157,7 @@ impl Network {
             rows,
             loss: descent.loss / rows as f64,
             epochs: descent.epochs,
+            steps: descent.steps,
         })
     }
 
@@ -268,7 +271,7 @@ impl Model for Network {
 
     fn train(
         &self,
-        start: &Parameters,
+        start: Start<'_>,
         data: &Dataset,
         how: &Training,
         stream: Stream,
@@ -299,5 +302,7 @@ impl Model for Network {
     }
 }
 
+#[cfg(test)]
+mod rule_tests;
 #[cfg(test)]
 mod tests;

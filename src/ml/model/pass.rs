@@ -8,6 +8,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, Axis, Slice};
 
 use super::activation::Activation;
+use super::step::Stepper;
 use crate::math::{exp_each, ln_each};
 use crate::ml::data::Dataset;
 use crate::ml::kernel::{Gradient, Isa, Panels, narrow, product, widen};
@@ -91,13 +92,8 @@ pub(super) struct Workspace<'a, T> {
 impl<'a, T: Real> Workspace<'a, T> {
     /// Memory for passes at these parameters.
     pub fn new(isa: Isa, layers: &'a [Layer], activation: Activation, parameters: &[T]) -> Self {
-        let panels = |layer: &Layer| Panels::new(isa, 1 + layer.inputs, layer.outputs);
         let transposed = |layer: &Layer| Panels::new(isa, 1 + layer.outputs, layer.inputs);
-        let mut all: Vec<Panels<T>> = layers.iter().map(panels).collect();
-        for (layer, panels) in layers.iter().zip(&mut all) {
-            panels.load(0, &parameters[layer.biases.clone()]);
-            panels.load(1, &parameters[layer.weights.clone()]);
-        }
+        let all = pack(isa, layers, parameters);
         let rows = |width| vec![T::ZERO; BLOCK * width];
         let mut results = vec![rows(layers[0].inputs)];
         results.extend(all.iter().map(|panels| rows(panels.width())));
@@ -106,14 +102,24 @@ impl<'a, T: Real> Workspace<'a, T> {
             isa,
             layers,
             activation,
-            parameters: all,
             transposed: layers[1..].iter().map(transposed).collect(),
-            sums: layers.iter().map(panels).collect(),
+            sums: all.iter().map(Panels::zeros_like).collect(),
+            parameters: all,
             results,
             derivatives: [rows(widest), rows(widest)],
             scores: vec![0.0; BLOCK * layers[layers.len() - 1].outputs],
             losses: vec![0.0; BLOCK],
         }
+    }
+
+    /// Values that lie as the parameters do, in panels of their shapes.
+    pub fn pack(&self, values: &[T]) -> Vec<Panels<T>> {
+        pack(self.isa, self.layers, values)
+    }
+
+    /// Biases and weights of each layer.
+    pub fn parameters(&self) -> &[Panels<T>] {
+        &self.parameters
     }
 
     /// The parameters as the steps have left them.
@@ -184,8 +190,8 @@ impl<'a, T: Real> Workspace<'a, T> {
 
     /// Adds the gradient over `rows` rows, after [`Workspace::differentiate`], to that of the step,
     /// which begins with them if they are its first. If they are its last too, that is if there is
-    /// a `length`, takes the step: every parameter less `length` times its slope.
-    pub fn backward(&mut self, rows: usize, is_first: bool, length: Option<T>) {
+    /// a `stepper`, takes the step.
+    pub fn backward(&mut self, rows: usize, is_first: bool, mut stepper: Option<&mut Stepper<T>>) {
         for number in (0..self.layers.len()).rev() {
             let panels = &mut self.parameters[number];
             let [here, before] = &mut self.derivatives;
@@ -198,16 +204,28 @@ impl<'a, T: Real> Workspace<'a, T> {
                 let results = &self.results[number][..before.len()];
                 self.activation.backward(self.isa, before, results);
             }
+            let step = stepper.as_deref_mut();
             let gradient = Gradient {
                 inputs: &self.results[number],
                 inputs_step,
                 derivatives,
                 sums: &mut self.sums[number],
                 is_first,
-                step: length.map(|length| (panels, length)),
+                step: step.map(|stepper| stepper.of_layer(number, panels)),
             };
             gradient.add(self.isa);
             self.derivatives.swap(0, 1);
         }
     }
+}
+
+/// Biases and weights of each layer.
+fn pack<T: Real>(isa: Isa, layers: &[Layer], values: &[T]) -> Vec<Panels<T>> {
+    let one = |layer: &Layer| {
+        let mut panels = Panels::new(isa, 1 + layer.inputs, layer.outputs);
+        panels.load(0, &values[layer.biases.clone()]);
+        panels.load(1, &values[layer.weights.clone()]);
+        panels
+    };
+    layers.iter().map(one).collect()
 }

@@ -6,30 +6,36 @@ use super::super::MODELS;
 use super::*;
 use crate::ml::data::{Request, Root, Source};
 
-fn data() -> Dataset {
+pub(super) fn data() -> Dataset {
     let mut stream = Seed(11).stream(Purpose::Synthetic, 0, 0);
     let features = Array2::from_shape_fn((7, 3), |_| stream.normal() as f32);
     Dataset::new(features, vec![0, 3, 1, 2, 0, 1, 3], 4).unwrap()
 }
 
-fn stream() -> Stream {
+pub(super) fn stream() -> Stream {
     Seed(2).stream(Purpose::Shuffle, 0, 0)
 }
 
-fn how(epochs: u32, batch: u32, rate: f64, objective: &str, plateau: Option<f64>) -> Training {
+pub(super) fn how(
+    epochs: u32,
+    batch: u32,
+    rate: f64,
+    objective: &str,
+    plateau: Option<f64>,
+) -> Training {
     Training::new(epochs, batch, rate, objective, plateau).unwrap()
 }
 
-fn values(parameters: &Parameters) -> Vec<f64> {
+pub(super) fn values(parameters: &Parameters) -> Vec<f64> {
     f64::of(parameters).unwrap().to_vec()
 }
 
 /// The gradient, from one step over all rows.
-fn gradient(model: &dyn Model, start: &Parameters, objective: &str) -> Vec<f64> {
+pub(super) fn gradient(model: &dyn Model, start: &Parameters, objective: &str) -> Vec<f64> {
     let rate = 0.001;
     let how = how(1, 0, rate, objective, None);
     let trained = model
-        .train(start, &data(), &how, stream(), &|| false)
+        .train(Start::at(start), &data(), &how, stream(), &|| false)
         .unwrap();
     values(&trained.update)
         .iter()
@@ -124,7 +130,7 @@ fn digest(isa: Isa, model: &str, batch: u32) -> String {
     let how = how(2, batch, 0.1, "cross-entropy", None);
     let shard = digits().shard(0).unwrap();
     let trained = model
-        .train(&start, &shard, &how, stream(), &|| false)
+        .train(Start::at(&start), &shard, &how, stream(), &|| false)
         .unwrap();
     trained.update.digest()[..8]
         .iter()
@@ -183,7 +189,7 @@ fn shuffling_comes_from_the_stream() {
         let stream = Seed(2).stream(Purpose::Shuffle, 0, shard);
         let how = how(3, batch, 0.1, "cross-entropy", None);
         model
-            .train(&start, &data(), &how, stream, &|| false)
+            .train(Start::at(&start), &data(), &how, stream, &|| false)
             .unwrap()
             .update
     };
@@ -199,7 +205,7 @@ fn a_plateau_ends_training() {
     let run = |epochs, batch, plateau| {
         let how = how(epochs, batch, 1e-3, "cross-entropy", plateau);
         model
-            .train(&start, &data(), &how, stream(), &|| false)
+            .train(Start::at(&start), &data(), &how, stream(), &|| false)
             .unwrap()
     };
     // The first loss is 7 ln 4 and changes by far less than 1 in a step.
@@ -223,7 +229,7 @@ fn cancelling_and_diverging_are_errors() {
     let start = model.initial(Seed(1));
     let train = |rate, cancelled: bool| {
         let how = how(50, 0, rate, "cross-entropy", None);
-        model.train(&start, &data(), &how, stream(), &|| cancelled)
+        model.train(Start::at(&start), &data(), &how, stream(), &|| cancelled)
     };
     assert_eq!(train(0.1, true), Err(ModelError::Cancelled));
     let error = train(1e6, false).err().map(|error| error.to_string());
@@ -232,7 +238,7 @@ fn cancelling_and_diverging_are_errors() {
     let features = Array2::from_elem((7, 3), 1e30);
     let data = Dataset::new(features, vec![0, 3, 1, 2, 0, 1, 3], 4).unwrap();
     let error = model
-        .train(&start, &data, &huge, stream(), &|| false)
+        .train(Start::at(&start), &data, &huge, stream(), &|| false)
         .unwrap_err();
     assert!(matches!(error, ModelError::Diverged(_)), "{error}");
 }
