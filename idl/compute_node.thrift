@@ -110,6 +110,12 @@ struct TrainRequest {
    * encodes and decodes each update before it is added; the sum has the codec `exact`.
    */
   15: optional string codec
+  /** Added to the gradient of every step; `raw`, in the request's layout. Only with one shard, and only to nodes with the
+   * ability `correction`. */
+  16: optional types.Payload correction
+  /** For studies: class c of n is taken for class n - 1 - c. Only with one shard, and only to nodes with the ability
+   * `flip-labels`. */
+  17: optional bool flip_labels
 }
 
 struct TrainReply {

@@ -24,6 +24,11 @@ struct Plan {
   10: optional types.Payload parameters
   /** How updates travel, for example `int8`; `raw` when absent. */
   11: optional string codec
+  /** A rule that takes the place of the mean, for example `median` or `multi-krum:f=2`. */
+  13: optional string aggregator
+  /** For studies of such rules: how some shards attack, for example `sign-flip`, and the share of them, 0 to 1. */
+  14: optional string attack
+  15: optional double attackers
 }
 
 struct HelloRequest {
@@ -79,6 +84,8 @@ struct RoundReport {
   11: optional binary digest
   /** Shards that counted after two nodes had brought the same bits; absent for none. */
   12: optional i32 audited
+  /** Shards whose updates a robust rule left out, or found far from the others. */
+  13: optional list<string> suspects
 }
 
 /** What a run ended with. */

@@ -66,6 +66,7 @@ fn report(round: u32) -> RoundReport {
         retries: 1,
         refusals: 2,
         audited: 1,
+        suspects: vec!["far".to_owned()],
         digest: Sha256::digest(values(round)).into(),
     }
 }

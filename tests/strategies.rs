@@ -5,6 +5,8 @@ mod programs;
 use programs::kept::{Place, digest, pass, status, until_over};
 use programs::{PATIENCE, Program, dial, train, write_list};
 use roundtable::clock;
+use roundtable::fed::aggregate::RULES;
+use roundtable::fed::attack::ATTACKS;
 use roundtable::fed::strategy::STRATEGIES;
 use roundtable::wire::stubs::compute_node::Training;
 use roundtable::wire::stubs::coordinator::{Plan, Report, SubmitRequest};
@@ -15,6 +17,8 @@ const REMEMBERING: [&str; 4] = ["fedavgm", "fedyogi", "scaffold", "feddyn"];
 
 /// Shards that differ: two classes each, and half of them a round.
 fn plan(strategy: &str) -> Plan {
+    let one_step = strategy == "fedsgd";
+    let steps = |number| (!one_step).then_some(number);
     Plan {
         strategy: Some(strategy.to_owned()),
         data: Some(DataRef {
@@ -26,9 +30,9 @@ fn plan(strategy: &str) -> Plan {
         rounds: Some(12),
         cohort: Some(5),
         training: Some(Training {
-            epochs: Some(2),
-            batch: Some(10),
-            learning_rate: 0.05,
+            epochs: steps(2),
+            batch: steps(10),
+            learning_rate: if one_step { 0.5 } else { 0.05 },
             ..Training::default()
         }),
         seed: Some(7),
@@ -37,6 +41,10 @@ fn plan(strategy: &str) -> Plan {
 }
 
 fn run(nodes: usize, strategy: &str) -> Report {
+    run_plan(nodes, plan(strategy)).expect("a report")
+}
+
+fn run_plan(nodes: usize, plan: Plan) -> Result<Report, String> {
     let nodes: Vec<Program> = (0..nodes).map(|_| Program::node(&["0"])).collect();
     let folder = tempfile::tempdir().expect("a folder");
     let list = folder.path().join("nodes.txt");
@@ -44,7 +52,7 @@ fn run(nodes: usize, strategy: &str) -> Report {
     write_list(&list, &addresses);
     let list = list.to_str().expect("a path");
     let coordinator = Program::coordinator(&["1", "--nodes", list]);
-    train(&mut dial(&coordinator), plan(strategy)).expect("a report")
+    train(&mut dial(&coordinator), plan)
 }
 
 #[test]
@@ -92,4 +100,52 @@ fn a_killed_coordinator_goes_on_with_what_was_remembered() {
             "{name}"
         );
     }
+}
+
+/// Twenty shards alike, a fifth of which attacks.
+fn attacked(aggregator: &str, attack: &str) -> Plan {
+    Plan {
+        aggregator: Some(aggregator.to_owned()),
+        attack: Some(attack.to_owned()),
+        attackers: Some(0.2),
+        data: Some(DataRef {
+            spec: "builtin:digits".to_owned(),
+            shards: Some(20),
+            ..DataRef::default()
+        }),
+        rounds: Some(10),
+        cohort: None,
+        ..plan("fedavg")
+    }
+}
+
+#[test]
+fn every_rule_learns_under_every_attack_and_gives_the_same_bits() {
+    for rule in RULES
+        .rows
+        .iter()
+        .map(|row| row.name)
+        .filter(|rule| *rule != "mean")
+    {
+        let options = match rule {
+            "krum" | "multi-krum" | "trimmed-mean" => ":f=4",
+            _ => "",
+        };
+        for attack in ATTACKS.names() {
+            let plan = attacked(&format!("{rule}{options}"), attack);
+            let one = run_plan(1, plan.clone()).expect("a report");
+            let accuracy = one.accuracy.expect("an accuracy");
+            println!("{rule} under {attack}: {accuracy:.3}");
+            assert!(accuracy > 0.7, "{rule} under {attack}: {accuracy}");
+            if attack == "alie" {
+                let three = run_plan(3, plan).expect("a report");
+                assert_eq!(one.digest, three.digest, "{rule} under {attack}");
+            }
+        }
+    }
+    let fooled = run_plan(1, attacked("mean", "sign-flip:scale=10")).map(|report| report.accuracy);
+    assert!(
+        fooled.is_err() || fooled < Ok(Some(0.5)),
+        "a mean: {fooled:?}"
+    );
 }

@@ -27,6 +27,18 @@ pub fn digest(bytes: &[u8]) -> Bytes {
     Bytes::copy_from_slice(&Sha256::digest(bytes))
 }
 
+/// The same of bytes in pieces.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn digest_of(bytes: &Held) -> std::io::Result<Bytes> {
+    let mut hash = Sha256::new();
+    for number in 0..bytes.pieces() {
+        hash.update(&bytes.piece(number)?);
+    }
+    Ok(Bytes::copy_from_slice(&hash.finalize()))
+}
+
 /// Something that hands out blobs in chunks.
 pub trait ChunkSource {
     /// Asks for a chunk.

@@ -38,8 +38,8 @@ pub enum Event {
     Resumed(RunId),
     /// [`Command::Prepare`] is done, or cannot be done for this reason.
     Prepared(RunId, Result<Prepared, String>),
-    /// [`Command::Step`] is done: the SHA-256 of the new parameters, or why there are none.
-    Stepped(RunId, u32, Result<[u8; 32], String>),
+    /// [`Command::Step`] is done, or cannot be done for this reason.
+    Stepped(RunId, u32, Result<Stepped, String>),
     /// [`Command::Evaluate`] is done.
     Evaluated(RunId, u32, Result<Metrics, String>),
     /// What [`Command::Record`] asked for is durable up to the entry of this number, or cannot be made so for this
@@ -89,6 +89,24 @@ pub enum Answer {
     Metrics(Metrics),
     /// First parameters of a model.
     Parameters,
+}
+
+/// What a step came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stepped {
+    /// SHA-256 of the new parameters.
+    pub digest: [u8; 32],
+    /// Shards whose updates the rule left out, or found far from the others.
+    pub suspects: Vec<u32>,
+}
+
+impl From<[u8; 32]> for Stepped {
+    fn from(digest: [u8; 32]) -> Stepped {
+        Stepped {
+            digest,
+            suspects: Vec::new(),
+        }
+    }
 }
 
 /// One shard of a run.

@@ -175,7 +175,7 @@ impl Federation {
             Event::Cancelled(id) => self.end(&id, Ending::Cancelled),
             Event::Resumed(id) => self.resumed(now, &id),
             Event::Prepared(id, found) => self.prepared(now, &id, found),
-            Event::Stepped(id, round, digest) => self.stepped(now, &id, round, digest),
+            Event::Stepped(id, round, stepped) => self.stepped(now, &id, round, stepped),
             Event::Evaluated(id, round, metrics) => self.evaluated(now, &id, round, metrics),
             Event::Recorded(id, upto, done) => self.recorded(now, &id, upto, done),
             Event::Halted => self.halted(),

@@ -10,6 +10,7 @@
 pub mod aggregate;
 mod answers;
 pub mod attack;
+mod attackers;
 mod audit;
 mod bundle;
 mod cohort;
@@ -30,8 +31,10 @@ mod status;
 pub mod strategy;
 mod telling;
 
+pub use attackers::Assault;
 pub use event::{
-    Answer, Command, Evaluation, Event, Fingerprint, History, Prepared, Shard, Trained, Work,
+    Answer, Command, Evaluation, Event, Fingerprint, History, Prepared, Shard, Stepped, Trained,
+    Work,
 };
 pub use federation::{Federation, Refused};
 pub use plan::{DataPlan, Plan, Problem};

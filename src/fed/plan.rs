@@ -1,5 +1,7 @@
 //! What to train: a run's plan, checked once and trusted afterwards.
 
+use super::aggregate::{Robust, Rule};
+use super::attackers::Assault;
 use super::normalise;
 use super::strategy::Strategy;
 use crate::ml::training::Training;
@@ -9,6 +11,9 @@ use crate::seed::Seed;
 pub const MOST_ROUNDS: u32 = 1_000_000;
 /// Most shards of a run.
 pub const MOST_SHARDS: u32 = 1_000_000;
+
+/// Name of what a rule made of the round before.
+const CENTRE: &str = "centre";
 
 /// Where the rows come from and how they are cut.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +49,10 @@ pub struct Plan {
     pub quorum: Option<f64>,
     /// How updates travel: a codec's spec.
     pub codec: String,
+    /// The rule that takes the place of the mean.
+    pub aggregator: Option<Robust>,
+    /// For studies: shards that attack.
+    pub assault: Option<Assault>,
     /// No value of an update may lie beyond this, either way.
     pub largest_update: f64,
 }
@@ -60,7 +69,44 @@ pub struct Problem {
 impl Plan {
     /// Whether the single updates of a round are needed, not only their sum.
     pub fn needs_singles(&self) -> bool {
-        self.strategy.needs_singles()
+        self.strategy.needs_singles() || self.aggregator.is_some() || self.assault.is_some()
+    }
+
+    /// Names of the tensors that the server remembers from round to round: those of its step, and then what the
+    /// rule made of the last round, if it begins from there.
+    pub fn server_state(&self) -> Vec<&'static str> {
+        let centre = self.begins_from_last().then_some(CENTRE);
+        self.strategy
+            .server
+            .state()
+            .iter()
+            .copied()
+            .chain(centre)
+            .collect()
+    }
+
+    /// Whether the rule begins from what it made of the round before.
+    pub fn begins_from_last(&self) -> bool {
+        matches!(
+            self.aggregator,
+            Some(Robust {
+                rule: Rule::CentredClipping { .. },
+                ..
+            })
+        )
+    }
+
+    /// Whether anything is remembered from round to round besides the parameters.
+    pub fn remembers(&self) -> bool {
+        self.strategy.memory.is_some() || !self.server_state().is_empty()
+    }
+
+    /// What nodes do with a shard in a round.
+    pub fn training_in(&self, _round: u32) -> Training {
+        let mut rule = self.training.rule().clone();
+        rule.proximal += self.strategy.proximal.unwrap_or(0.0);
+        let training = self.training.clone().with_rule(rule);
+        training.unwrap_or_else(|_| self.training.clone())
     }
 
     /// Local steps that a shard with so many rows makes in a round.
@@ -73,8 +119,11 @@ impl Plan {
     }
 
     /// Sum of the weights of the gradients in the update of a shard with so many rows.
-    pub fn gathered(&self, rows: u64) -> f64 {
-        normalise::gathered(self.steps(rows), 0.0, 0.0)
+    pub fn gathered(&self, round: u32, rows: u64) -> f64 {
+        let training = self.training_in(round);
+        let rule = training.rule();
+        let pull = rule.proximal * training.learning_rate();
+        normalise::gathered(self.steps(rows), rule.momentum, pull)
     }
 
     /// Everything wrong with the numbers of this plan, all at once.
@@ -101,6 +150,19 @@ impl Plan {
             (0.0..1.0).contains(&self.data.held_out),
             "data.held_out",
             format!("{} is not a share below 1", self.data.held_out),
+        );
+        let strategy = self.strategy.name();
+        check(
+            self.training.plateau().is_none() || !self.strategy.needs_singles(),
+            "training.plateau",
+            format!("{strategy} counts the steps of every shard, so none may stop early"),
+        );
+        check(
+            self.aggregator.is_none() || !self.strategy.needs_singles(),
+            "aggregator",
+            format!(
+                "{strategy} is built on a mean; a robust rule goes with fedavg, fedavgm, fedprox and the adaptive ones"
+            ),
         );
         check(
             self.cohort != Some(0),

@@ -39,6 +39,8 @@ pub struct RoundReport {
     pub refusals: u32,
     /// Shards that counted after two nodes had brought the same bits.
     pub audited: u32,
+    /// Shards whose updates the rule left out, or found far from the others.
+    pub suspects: Vec<String>,
     /// SHA-256 of the parameters after the round.
     pub digest: [u8; 32],
 }

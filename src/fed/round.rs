@@ -52,6 +52,8 @@ pub(super) struct Round {
     pub(super) anew: u32,
     pub(super) retries: u32,
     pub(super) refusals: u32,
+    /// Shards that the rule did not trust.
+    pub(super) suspects: Vec<u32>,
 }
 
 impl Round {
@@ -70,6 +72,7 @@ impl Round {
             anew: 0,
             retries: 0,
             refusals: 0,
+            suspects: Vec::new(),
         }
     }
 
@@ -195,6 +198,11 @@ impl Round {
             retries: self.retries,
             refusals: self.refusals,
             audited: self.audited,
+            suspects: self
+                .suspects
+                .iter()
+                .map(|&shard| shards[shard as usize].name.clone())
+                .collect(),
             digest,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bundle;
 use super::cohort;
-use super::event::{Command, Evaluation, Work};
+use super::event::{Command, Evaluation, Stepped, Work};
 use super::federation::Federation;
 use super::report::RunEvent;
 use super::round::{Round, Verdict};
@@ -118,7 +118,7 @@ impl Federation {
         now: Time,
         id: &RunId,
         number: u32,
-        digest: Result<[u8; 32], String>,
+        stepped: Result<Stepped, String>,
     ) {
         let Some(run) = self.runs.get_mut(id) else {
             return;
@@ -130,11 +130,12 @@ impl Federation {
             return;
         }
         run.stirred = now;
-        let digest = match digest {
-            Ok(digest) => digest,
+        let Stepped { digest, suspects } = match stepped {
+            Ok(stepped) => stepped,
             Err(reason) => return self.end(id, Ending::Failed(reason)),
         };
-        let round = round.clone();
+        let mut round = round.clone();
+        round.suspects = suspects;
         if run.evaluation == Evaluation::Nowhere {
             return self.finish_round(now, id, &round, None, digest);
         }

@@ -51,11 +51,6 @@ impl Strategy {
         self.normalised || self.memory.is_some()
     }
 
-    /// Whether anything is remembered from round to round besides the parameters.
-    pub fn remembers(&self) -> bool {
-        self.memory.is_some() || !self.server.state().is_empty()
-    }
-
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.name

@@ -94,6 +94,15 @@ impl Training {
         Ok(Training { rule, ..self })
     }
 
+    /// The same with one step over all rows.
+    pub fn one_step(self) -> Training {
+        Training {
+            epochs: 1,
+            batch: 0,
+            ..self
+        }
+    }
+
     /// What steps take into account besides the gradient.
     pub fn rule(&self) -> &StepRule {
         &self.rule

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fed::aggregate::RULES;
 use crate::fed::strategy::STRATEGIES;
-use crate::fed::{DataPlan, Ending, Omission, Plan, Report, RoundReport};
+use crate::fed::{Assault, DataPlan, Ending, Omission, Plan, Report, RoundReport};
 use crate::ml::metrics::Metrics;
 use crate::ml::training::Training;
 use crate::seed::Seed;
@@ -114,6 +115,12 @@ struct PlanJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     quorum: Option<f64>,
     codec: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aggregator: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attack: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attackers: Option<f64>,
     largest_update: f64,
 }
 
@@ -136,6 +143,9 @@ impl PlanJson {
             cohort: plan.cohort,
             quorum: plan.quorum,
             codec: plan.codec.clone(),
+            aggregator: plan.aggregator.map(|rule| rule.to_string()),
+            attack: plan.assault.as_ref().map(|assault| assault.attack.clone()),
+            attackers: plan.assault.as_ref().map(|assault| assault.share),
             largest_update: plan.largest_update,
         }
     }
@@ -165,6 +175,14 @@ impl PlanJson {
             cohort: self.cohort,
             quorum: self.quorum,
             codec: self.codec,
+            aggregator: match &self.aggregator {
+                Some(rule) => Some(RULES.build(rule).map_err(|error| error.to_string())?),
+                None => None,
+            },
+            assault: self.attack.map(|attack| Assault {
+                attack,
+                share: self.attackers.unwrap_or(0.0),
+            }),
             largest_update: self.largest_update,
         };
         match plan.problems().first() {
@@ -218,6 +236,8 @@ struct RoundJson {
     refusals: u32,
     #[serde(default, skip_serializing_if = "is_zero")]
     audited: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    suspects: Vec<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
@@ -241,6 +261,7 @@ impl RoundJson {
             retries: report.retries,
             refusals: report.refusals,
             audited: report.audited,
+            suspects: report.suspects.clone(),
         }
     }
 
@@ -258,6 +279,7 @@ impl RoundJson {
             retries: self.retries,
             refusals: self.refusals,
             audited: self.audited,
+            suspects: self.suspects,
             digest: unhex(&self.digest)?,
         })
     }

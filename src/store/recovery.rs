@@ -50,7 +50,7 @@ impl Folder {
                 path.display()
             )
         })?;
-        let remembers = plan.strategy.remembers();
+        let remembers = plan.remembers();
         let history = history(&mut folder, &found.records, remembers, &mut damage);
         let entries = found.records.into_iter().map(entry).collect();
         let recovered = Recovered {

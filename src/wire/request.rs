@@ -183,16 +183,23 @@ pub fn place(data: &DataRef, seed: Seed) -> Result<Place, Fault> {
     }))
 }
 
+/// A digest of what a payload holds. Long ones are named by the digest of their bytes.
+fn content(payload: &Payload) -> [u8; 32] {
+    match (&payload.inline_data, &payload.digest) {
+        (Some(bytes), _) => Sha256::digest(bytes).into(),
+        (None, name) => Sha256::digest(name.as_deref().unwrap_or_default()).into(),
+    }
+}
+
 /// A digest of all that the answer to a training depends on.
 pub fn key(request: &wire::TrainRequest) -> [u8; 32] {
     let mut hash = Sha256::new();
-    // Long parameters are named by the digest of their bytes.
-    match (&request.parameters.inline_data, &request.parameters.digest) {
-        (Some(bytes), _) => hash.update(Sha256::digest(bytes)),
-        (None, name) => hash.update(name.as_deref().unwrap_or_default()),
+    hash.update(content(&request.parameters));
+    if let Some(correction) = &request.correction {
+        hash.update(content(correction));
     }
     let rest = format!(
-        "{} {} {} {:?} {:?} {:?} {} {:?} {:?}",
+        "{} {} {} {:?} {:?} {:?} {} {:?} {:?} {:?} {}",
         request.run,
         request.round,
         request.model,
@@ -201,7 +208,9 @@ pub fn key(request: &wire::TrainRequest) -> [u8; 32] {
         request.training,
         request.seed,
         request.fold,
-        request.codec
+        request.codec,
+        request.flip_labels,
+        request.correction.is_some()
     );
     hash.update(rest.as_bytes());
     for shard in &request.shards {

@@ -28,6 +28,8 @@ pub fn plan(seed: u64, rounds: u32, mean: Mean) -> Plan {
         cohort: None,
         quorum: None,
         codec: "raw".to_owned(),
+        aggregator: None,
+        assault: None,
         largest_update: 64.0,
     }
 }

@@ -280,7 +280,7 @@ impl Stage {
                 Event::Prepared(id, Ok(found))
             }
             "stepped" if broken => Event::Stepped(id, script.round, Err(why())),
-            "stepped" => Event::Stepped(id, script.round, Ok([7; 32])),
+            "stepped" => Event::Stepped(id, script.round, Ok([7; 32].into())),
             _ => Event::Evaluated(id, script.round, Ok(common::metrics(100, 0.5))),
         })
     }

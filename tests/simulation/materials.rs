@@ -239,7 +239,7 @@ impl World {
         bench.before = std::mem::replace(&mut bench.model, stepped);
         bench.round = round;
         let digest = digest(&bench.model);
-        self.report_soon(2_000, Event::Stepped(run.clone(), round, Ok(digest)));
+        self.report_soon(2_000, Event::Stepped(run.clone(), round, Ok(digest.into())));
     }
 
     fn report_soon(&mut self, mean: u64, event: Event) {

@@ -67,6 +67,8 @@ impl Wanted {
             cohort: few.then(|| 1 + stream.below(4) as u32),
             quorum: given.then(|| 0.2 + 0.8 * stream.uniform()),
             codec: "raw".to_owned(),
+            aggregator: None,
+            assault: None,
             largest_update: 16.0,
         };
         let kinds = [

@@ -7,6 +7,8 @@ use clap::Args;
 use crate::app::embedded;
 use crate::app::node::Load;
 use crate::cluster::policy::POLICIES;
+use crate::fed::aggregate::RULES;
+use crate::fed::attack::ATTACKS;
 use crate::fed::strategy::STRATEGIES;
 use crate::ml::data::DATA;
 use crate::ml::model::MODELS;
@@ -66,6 +68,15 @@ pub struct RunOptions {
     /// How updates travel (see below) [default: raw]
     #[arg(long, value_name = "SPEC", value_parser = codec)]
     pub codec: Option<String>,
+    /// A robust rule in the place of the mean, against false updates (see below)
+    #[arg(long, value_name = "SPEC", value_parser = aggregator)]
+    pub aggregator: Option<String>,
+    /// For studies of robust rules: how some shards attack (see below)
+    #[arg(long, value_name = "SPEC", value_parser = attack)]
+    pub attack: Option<String>,
+    /// For studies of robust rules: share of the shards that attack [default: 0.2]
+    #[arg(long, value_name = "SHARE", requires = "attack")]
+    pub attackers: Option<f64>,
 }
 
 /// The cluster that is started when no address is given.
@@ -120,7 +131,7 @@ pub(super) fn specs() -> String {
     format!(
         "Data:\n{}  ship:PATH         as path:, read by the coordinator and sent to the nodes\n  \
          private:          the rows each node was started with; they never leave it\n\n\
-         Models:\n{}\nObjectives:\n{}\nPartitions:\n{}\nStrategies:\n{}\nCodecs:\n{}\nScheduling policies:\n{}\n\
+         Models:\n{}\nObjectives:\n{}\nPartitions:\n{}\nStrategies:\n{}\nAggregators:\n{}\nAttacks:\n{}\nCodecs:\n{}\nScheduling policies:\n{}\n\
          The classic letters job:\n  \
          client --data path:letters/seed-split --strategy fedavg:mean=uniform --rounds 25 --epochs 15 \\\n    \
          --model mlp:16-20-26,activation=classic,init=classic,dtype=f64 --objective cross-entropy:sum \\\n    \
@@ -130,6 +141,8 @@ pub(super) fn specs() -> String {
         OBJECTIVES.help(),
         PARTITIONS.help(),
         STRATEGIES.help(),
+        RULES.help(),
+        ATTACKS.help(),
         CODECS.help(),
         POLICIES.help()
     )
@@ -158,6 +171,16 @@ fn partition(text: &str) -> Result<String, String> {
 
 fn strategy(text: &str) -> Result<String, String> {
     let built = STRATEGIES.build(text).map(drop);
+    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
+}
+
+fn aggregator(text: &str) -> Result<String, String> {
+    let built = RULES.build(text).map(drop);
+    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
+}
+
+fn attack(text: &str) -> Result<String, String> {
+    let built = ATTACKS.build(text).map(drop);
     built.map(|()| text.to_owned()).map_err(|e| e.to_string())
 }
 

@@ -23,6 +23,9 @@ pub(super) fn plan(options: &RunOptions) -> Plan {
         layout: None,
         parameters: None,
         codec: options.codec.clone(),
+        aggregator: options.aggregator.clone(),
+        attack: options.attack.clone(),
+        attackers: options.attackers,
     }
 }
 

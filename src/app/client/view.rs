@@ -156,6 +156,7 @@ fn json_of(event: &Event, run: &str) -> Value {
             "retries": round.and_then(|round| round.retries),
             "refusals": round.and_then(|round| round.refusals),
             "audited": round.and_then(|round| round.audited),
+            "suspects": round.and_then(|round| round.suspects.clone()),
             "digest": round.and_then(|round| round.digest.as_deref()).map(text::hex),
         }),
         EventKind::NOTICE => json!({

@@ -119,7 +119,7 @@ impl Book {
                     .map(|saved: &Saved| saved.current.round);
                 batch.snapshots.push(Saved {
                     since: since.unwrap_or_else(|| batch.folder.remembered_until()),
-                    names: self.plan.strategy.server.state(),
+                    names: self.plan.server_state(),
                     current,
                     about,
                 });
@@ -147,7 +147,7 @@ pub(super) struct Saved {
     pub(super) current: Arc<Current>,
     pub(super) about: About,
     /// Names of what the server's step remembers.
-    pub(super) names: &'static [&'static str],
+    pub(super) names: Vec<&'static str>,
     /// What was remembered of shards up to this round is in files already.
     pub(super) since: u32,
 }

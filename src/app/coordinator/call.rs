@@ -1,11 +1,13 @@
 //! Attempts on their way: one lane's connection to a node, and what comes of a call over it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::correction::Correction;
 use super::fingerprint;
 use super::lane::InHand;
 use super::link::Abilities;
@@ -43,6 +45,8 @@ pub(super) struct Job {
     /// Blobs the node needs for it: digest and bytes.
     pub(super) blobs: Vec<(Bytes, Held)>,
     /// Whether the answer needs a fingerprint.
+    /// What is added to the gradients.
+    pub(super) correction: Option<Correction>,
     pub(super) audited: bool,
     pub(super) limit: Duration,
 }
@@ -189,7 +193,8 @@ fn ask(
     match &job.request {
         Request::Train(request, bounds) => {
             let folds = abilities.folds();
-            let (trained, parcel) = training::train(node, request, bounds, folds, deadline)?;
+            let request = corrected(node, request, job.correction.as_ref(), deadline)?;
+            let (trained, parcel) = training::train(node, &request, bounds, folds, deadline)?;
             let audited = job.audited.then(|| fingerprint::of(&trained, &parcel));
             let fingerprint = audited.transpose()?;
             reporter.keep(job.attempt, parcel);
@@ -211,6 +216,28 @@ fn ask(
             Ok(Answer::Parameters)
         }
     }
+}
+
+/// The request with what is to be added to the gradients, whose bytes the node has if they are a blob.
+fn corrected<'a>(
+    node: &mut Dialled<Node>,
+    request: &'a TrainRequest,
+    correction: Option<&Correction>,
+    deadline: Instant,
+) -> Result<Cow<'a, TrainRequest>, Trouble> {
+    let payload = correction.map_or(Ok(None), Correction::payload);
+    let payload = payload.map_err(|error| Invalid(error.to_string()))?;
+    let Some((payload, blob)) = payload else {
+        return Ok(Cow::Borrowed(request));
+    };
+    if let Some(blob) = blob {
+        node.call("sending blobs", deadline, |node| {
+            transfer::send_missing(node, std::slice::from_ref(&blob))
+        })?;
+    }
+    let mut request = request.clone();
+    request.correction = Some(payload);
+    Ok(Cow::Owned(request))
 }
 
 /// The bytes of a payload: those in the message, or a blob fetched from the node. Each part is shown as it comes.

@@ -115,7 +115,7 @@ impl Keeper {
             let saved = Saved {
                 current: Arc::new(current),
                 about,
-                names: &[],
+                names: Vec::new(),
                 since: 0,
             };
             saved.snapshot()
@@ -151,11 +151,11 @@ impl Keeper {
                 format!("the parameters after round {round} cannot be read: {error}")
             })?;
             let current = failed.map_or_else(|| encoder.finish(), Err)?;
-            let strategy = recovered.plan.strategy;
-            if !strategy.remembers() || round == 0 {
+            let plan = &recovered.plan;
+            if !plan.remembers() || round == 0 {
                 return Ok(current);
             }
-            recalled(current, strategy.server.state(), &folder.recall(round)?)
+            recalled(current, &plan.server_state(), &folder.recall(round)?)
         }))
     }
 

@@ -1,14 +1,16 @@
 //! The numerics of a run at the coordinator: first parameters, the round's sum, the step, the evaluation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::call::Parcel;
 use super::current::Current;
+use super::forging::forge;
 use super::keeper::Keeper;
 use super::offer::Offer;
 use super::rows::{Rows, is_private};
 use super::singles::Singles;
-use super::step::{Gathered, Step};
+use super::step::{Gathered, New, Step};
 use crate::app::held::{Held, PIECE};
 use crate::fed::aggregate::{AddError, Addend, ExactSum};
 use crate::fed::{Evaluation, Plan, RunId};
@@ -55,6 +57,8 @@ pub(super) struct Materials {
     plan: Plan,
     /// Shards of the run.
     shards: usize,
+    /// Those of them that attack.
+    attackers: BTreeSet<u32>,
     /// What came of the round under way.
     gathered: Option<(u32, Gathered)>,
     /// The sum of a round that is over: its memory serves the next.
@@ -94,6 +98,7 @@ impl Materials {
             current: kept.current,
             previous: kept.previous,
             bounds: None,
+            attackers: BTreeSet::new(),
             codec: CODECS
                 .build(&plan.codec)
                 .map_err(|error| error.to_string())?,
@@ -106,12 +111,14 @@ impl Materials {
                 offer.replace(Current::of(&parameters, 0)?);
             }
         }
-        offer.check_codec()?;
+        offer.check()?;
+        offer.attackers = attackers(&offer.plan, offer.shards.len());
         let materials = Materials {
             model,
             held_out: rows.held_out,
             plan: offer.plan.clone(),
             shards: offer.shards.len(),
+            attackers: offer.attackers.clone(),
             gathered: None,
             spare: None,
         };
@@ -177,12 +184,15 @@ impl Materials {
     }
 
     /// Makes the step of the round from these parameters.
-    pub(super) fn step(&mut self, old: &Current, round: u32) -> Result<Current, String> {
-        let Some((open, gathered)) = self.gathered.take() else {
+    pub(super) fn step(&mut self, old: &Current, round: u32) -> Result<New, String> {
+        let Some((open, mut gathered)) = self.gathered.take() else {
             return Err("the round's sum is gone; the coordinator's log says why".to_owned());
         };
         if open != round {
             return Err(format!("the open sum is that of round {open}, not {round}"));
+        }
+        if let Gathered::Singles(singles) = &mut gathered {
+            forge(singles, &self.plan, &self.attackers, round)?;
         }
         let step = Step {
             plan: &self.plan,
@@ -232,4 +242,14 @@ fn add(
         sum.add(first, as_addend(&piece), 1).map_err(reason)?;
     }
     Ok(())
+}
+
+/// Shards that attack.
+fn attackers(plan: &Plan, shards: usize) -> BTreeSet<u32> {
+    let shards = u32::try_from(shards).unwrap_or(u32::MAX);
+    let attackers = plan
+        .assault
+        .as_ref()
+        .map(|a| a.attackers(plan.seed, shards));
+    attackers.unwrap_or_default()
 }

@@ -1,12 +1,12 @@
 //! Model files, handed out to whoever asks: from the disk where runs are kept, made of the newest parameters where not.
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use super::keeper::{Found, Which};
 use super::model_file;
 use super::workshop::{Workshop, lock};
 use crate::app::held::Held;
+use crate::app::transfer;
 use crate::fed::{RoundReport, RunId};
 
 /// The parameters after a round, as a file.
@@ -35,7 +35,7 @@ impl Workshop {
             _ => self.newest_model(run, which, last)?,
         };
         Some(found.and_then(|(bytes, round, model)| {
-            let digest = digest_of(&bytes).map_err(|error| error.to_string())?;
+            let digest = transfer::digest_of(&bytes).map_err(|error| error.to_string())?;
             let mut files = lock(&self.files);
             files.push_back((digest.clone(), bytes.clone()));
             if files.len() > FILES {
@@ -77,12 +77,4 @@ impl Workshop {
         let found = files.iter().find(|(name, _)| name == digest);
         found.map(|(_, bytes)| bytes.clone())
     }
-}
-
-fn digest_of(bytes: &Held) -> std::io::Result<Bytes> {
-    let mut hash = Sha256::new();
-    for number in 0..bytes.pieces() {
-        hash.update(&bytes.piece(number)?);
-    }
-    Ok(Bytes::copy_from_slice(&hash.finalize()))
 }

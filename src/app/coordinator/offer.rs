@@ -2,22 +2,28 @@
 //!
 //! It is kept apart from the numerics, so that a task can be dispatched while a large model is evaluated.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::call::{Job, Request};
+use super::correction::Correction;
 use super::current::Current;
 use crate::app::held::Held;
 use crate::cluster::AttemptId;
 use crate::fed::aggregate::Scale;
+use crate::fed::attack::{ATTACKS, Target};
 use crate::fed::{Plan, RunId, Shard, Work};
 use crate::ml::layout::DType;
 use crate::wire::codec::Codec;
 use crate::wire::convert::{self, RAW, UpdateBounds, count, plan};
 use crate::wire::stubs::compute_node::{EvaluateRequest, InitialiseRequest, TrainRequest};
 use crate::wire::stubs::types::ShardRef;
+
+/// Values that are remembered of all shards together.
+const MOST_REMEMBERED: usize = 1 << 31;
 
 /// See the module.
 pub(super) struct Offer {
@@ -31,6 +37,8 @@ pub(super) struct Offer {
     /// Those after the round before, until the next round begins: a step that was not reported is undone.
     pub(super) previous: Option<Arc<Current>>,
     pub(super) bounds: Option<UpdateBounds>,
+    /// Shards that attack.
+    pub(super) attackers: BTreeSet<u32>,
     /// How updates travel.
     pub(super) codec: Arc<dyn Codec>,
 }
@@ -50,8 +58,10 @@ impl Offer {
         });
     }
 
-    /// Whether the codec can carry updates of this model.
-    pub(super) fn check_codec(&self) -> Result<(), String> {
+    /// Whether the codec, the rule and the attack can work with updates of this model, and the strategy with so
+    /// many shards.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.check_rule()?;
         let wide = self
             .current
             .as_ref()
@@ -60,6 +70,36 @@ impl Offer {
             let codec = self.codec.name();
             return Err(format!(
                 "codec `{codec}` carries values of 32 bits, the model has 64; take --codec raw or a model of dtype=f32"
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_rule(&self) -> Result<(), String> {
+        let shards = u32::try_from(self.shards.len()).unwrap_or(u32::MAX);
+        let cohort = self.plan.cohort.unwrap_or(shards).min(shards);
+        if let Some(rule) = &self.plan.aggregator {
+            let fits = rule.check(cohort as usize);
+            fits.map_err(|reason| {
+                format!("aggregator `{rule}` in rounds of {cohort} shards: {reason}")
+            })?;
+        }
+        let Some(current) = &self.current else {
+            return Ok(());
+        };
+        let wide = current.layout.dtype() == DType::F64;
+        if wide && (self.plan.aggregator.is_some() || self.plan.assault.is_some()) {
+            return Err(
+                "robust rules and attacks work with values of 32 bits, the model has 64; take a model of dtype=f32"
+                    .to_owned(),
+            );
+        }
+        let values = current.layout.elements();
+        let remembered = values.saturating_mul(self.shards.len());
+        if self.plan.strategy.memory.is_some() && remembered > MOST_REMEMBERED {
+            let strategy = self.plan.strategy.name();
+            return Err(format!(
+                "{strategy} remembers {values} values of each of {shards} shards; together no more than {MOST_REMEMBERED} are kept"
             ));
         }
         Ok(())
@@ -106,9 +146,32 @@ impl Offer {
             attempt,
             request,
             blobs,
+            correction: self.correction(work),
             audited: false,
             limit,
         })
+    }
+
+    /// What the strategy adds to the gradients of a shard.
+    fn correction(&self, work: &Work) -> Option<Correction> {
+        let Work::Train { shards, .. } = work else {
+            return None;
+        };
+        let (&shard, current) = (shards.first()?, self.current.as_ref()?);
+        Some(Correction {
+            memory: self.plan.strategy.memory?,
+            dtype: current.layout.dtype(),
+            server: current.server.first().cloned(),
+            own: current.memories.get(shard).cloned(),
+        })
+    }
+
+    /// Whether the only one of these shards trains on false labels.
+    fn flips_labels(&self, shards: &[u32]) -> Option<bool> {
+        let (only, assault) = (shards.first()?, self.plan.assault.as_ref()?);
+        let attack = ATTACKS.build(&assault.attack).ok()?;
+        let flips = attack.target() == Target::Data && self.attackers.contains(only);
+        flips.then_some(true)
     }
 
     /// Blobs an attempt may need: its shards if they are shipped, the parameters if they are long.
@@ -137,12 +200,14 @@ impl Offer {
             parameters: current.payload(),
             data: plan::data_ref(&self.plan.data, self.plan.seed),
             shards: shards.iter().map(|&shard| self.shard_ref(shard)).collect(),
-            training: plan::training(&self.plan.training),
+            training: plan::training(&self.plan.training_in(round)),
             seed: self.plan.seed.0.cast_signed(),
             budget_ms: Some(count(limit.as_millis())),
             codec: Some(self.plan.codec.clone()),
             may_refuse: None,
             largest_update: Some(self.plan.largest_update),
+            correction: None,
+            flip_labels: self.flips_labels(shards),
             fold: match shards {
                 [_] => None,
                 _ => Some(self.bounds.as_ref()?.fold()),

@@ -26,6 +26,17 @@ impl Singles {
         self.0.insert(shard, Single { rows, update });
     }
 
+    /// Puts another update in the place of a shard's.
+    pub(super) fn replace(&mut self, shard: u32, update: Held) {
+        if let Some(single) = self.0.get_mut(&shard) {
+            single.update = update;
+        }
+    }
+
+    pub(super) fn remove(&mut self, shard: u32) {
+        self.0.remove(&shard);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -35,7 +46,7 @@ impl Singles {
     }
 
     /// What each update is multiplied by, for their mean as the strategy has it.
-    pub(super) fn shares(&self, plan: &Plan) -> Vec<f64> {
+    pub(super) fn shares(&self, plan: &Plan, round: u32) -> Vec<f64> {
         let weight = |single: &Single| plan.strategy.weight(single.rows);
         let total: u64 = self.0.values().map(weight).sum();
         let share = |single| weight(single) as f64 / total.max(1) as f64;
@@ -43,7 +54,11 @@ impl Singles {
         if !plan.strategy.normalised {
             return shares;
         }
-        let gathered: Vec<f64> = self.0.values().map(|s| plan.gathered(s.rows)).collect();
+        let gathered: Vec<f64> = self
+            .0
+            .values()
+            .map(|s| plan.gathered(round, s.rows))
+            .collect();
         let pairs = || shares.iter().zip(&gathered);
         let together: f64 = pairs().map(|(share, gathered)| share * gathered).sum();
         pairs()
@@ -109,10 +124,10 @@ mod tests {
     #[test]
     fn shares_are_by_rows_or_equal_in_the_order_of_the_shards() {
         let singles = singles();
-        assert_eq!(singles.shares(&plan_of("fedavg")), [0.25, 0.75]);
-        assert_eq!(singles.shares(&plan_of("scaffold")), [0.5, 0.5]);
+        assert_eq!(singles.shares(&plan_of("fedavg"), 1), [0.25, 0.75]);
+        assert_eq!(singles.shares(&plan_of("scaffold"), 1), [0.5, 0.5]);
         let mut mean = [0.0; 2];
-        let shares = singles.shares(&plan_of("fedavg"));
+        let shares = singles.shares(&plan_of("fedavg"), 1);
         singles.combine(&shares, DType::F32, 0, &mut mean).unwrap();
         assert_eq!(mean, [2.5, -4.0]);
     }
@@ -120,7 +135,7 @@ mod tests {
     #[test]
     fn normalised_shares_are_those_of_equal_numbers_of_steps() {
         // (1/4 * 5 + 3/4 * 15) = 12.5 steps; 1/4 * 12.5 / 5 and 3/4 * 12.5 / 15.
-        assert_eq!(singles().shares(&plan_of("fednova")), [0.625, 0.625]);
+        assert_eq!(singles().shares(&plan_of("fednova"), 1), [0.625, 0.625]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The step of a round: from parameters and a mean update to new parameters, piece by piece.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -11,7 +12,7 @@ use super::current::{Current, Encoder};
 use super::memories::Memories;
 use super::singles::Singles;
 use super::values::{moved, narrow, widened};
-use crate::app::held::{Collector, PIECE};
+use crate::app::held::{Collector, Held, PIECE};
 use crate::fed::Plan;
 use crate::fed::aggregate::ExactSum;
 use crate::fed::optimize::{Momentum, Round, ServerStep};
@@ -31,7 +32,14 @@ pub(super) struct Step<'a> {
     pub(super) shards: usize,
 }
 
-/// A piece of what a step makes.
+/// What a step makes.
+pub(super) struct New {
+    pub(super) current: Current,
+    /// Shards that the rule does not trust.
+    pub(super) suspects: Vec<u32>,
+}
+
+/// A piece of it.
 struct Made {
     parameters: Bytes,
     server: Vec<Bytes>,
@@ -39,8 +47,11 @@ struct Made {
 
 impl Step<'_> {
     /// Makes it.
-    pub(super) fn make(&self, gathered: &Gathered) -> Result<Current, String> {
+    pub(super) fn make(&self, gathered: &Gathered) -> Result<New, String> {
         let old = self.old;
+        let robust = self.robust(gathered)?;
+        let (mean, suspects) = robust.map_or((None, Vec::new()), |(m, s)| (Some(m), s));
+        let mean = mean.as_deref();
         let mut encoder = Encoder::new(Arc::clone(&old.layout), self.round)?;
         let state = self.plan.strategy.server.state();
         let collectors = state.iter().map(|_| Collector::new(old.bytes.len()));
@@ -54,22 +65,67 @@ impl Step<'_> {
             encoder.push(made.parameters)
         };
         if old.bytes.pieces() == 1 {
-            push(self.piece(gathered, 0)?)?;
+            push(self.piece(gathered, mean, 0)?)?;
         } else {
             // The digest takes as long as the step, so another thread makes the steps.
             thread::scope(|scope| {
                 let (done, pieces) = bounded(4);
-                let make = move |number| done.send(self.piece(gathered, number)).is_ok();
+                let make = move |number| done.send(self.piece(gathered, mean, number)).is_ok();
                 scope.spawn(move || (0..old.bytes.pieces()).all(make));
                 pieces.iter().try_for_each(|piece| push(piece?))
             })?;
         }
-        let server = server.into_iter().map(Collector::finish).collect();
+        let mut server: Vec<Held> = server.into_iter().map(Collector::finish).collect();
+        if self.plan.begins_from_last() {
+            let bytes = mean
+                .unwrap_or_default()
+                .iter()
+                .flat_map(|value| value.to_le_bytes());
+            server.push(Bytes::from_iter(bytes).into());
+        }
         let memories = self.memories(gathered).map_err(unkept)?;
-        Ok(encoder.finish()?.with_state(server, memories))
+        let current = encoder.finish()?.with_state(server, memories);
+        Ok(New { current, suspects })
     }
 
-    fn piece(&self, gathered: &Gathered, number: usize) -> Result<Made, String> {
+    /// What the robust rule makes of the updates, if there is one, and which shards it does not trust.
+    fn robust(&self, gathered: &Gathered) -> Result<Option<(Vec<f32>, Vec<u32>)>, String> {
+        let (Some(rule), Gathered::Singles(singles)) = (self.plan.aggregator, gathered) else {
+            return Ok(None);
+        };
+        let wholes = singles.iter().map(|(_, single)| single.update.whole());
+        let wholes = wholes.collect::<io::Result<Vec<Bytes>>>().map_err(unkept)?;
+        let updates: Vec<&[u8]> = wholes.iter().map(|bytes| &**bytes).collect();
+        let mut mean = vec![0.0; self.old.layout.elements()];
+        let centre = self.centre().map_err(unkept)?;
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let verdict = rule.aggregate(&updates, centre.as_deref(), &mut mean, threads);
+        let verdict = verdict.map_err(|reason| format!("round {}: {reason}", self.round))?;
+        let mut suspects: BTreeSet<usize> = verdict.suspects().into_iter().collect();
+        suspects.extend(verdict.left_out);
+        let shards = singles.iter().enumerate();
+        let suspects = shards.filter(|(place, _)| suspects.contains(place));
+        let suspects = suspects.map(|(_, (shard, _))| shard).collect();
+        Ok(Some((mean, suspects)))
+    }
+
+    /// What the rule made of the round before, if it begins from there.
+    fn centre(&self) -> io::Result<Option<Vec<f32>>> {
+        let last = self.old.server.get(self.plan.strategy.server.state().len());
+        let Some(last) = last.filter(|_| self.plan.begins_from_last()) else {
+            return Ok(None);
+        };
+        let bytes = last.whole()?;
+        let values = bytes.as_chunks::<4>().0.iter().copied();
+        Ok(Some(values.map(f32::from_le_bytes).collect()))
+    }
+
+    fn piece(
+        &self,
+        gathered: &Gathered,
+        robust: Option<&[f32]>,
+        number: usize,
+    ) -> Result<Made, String> {
         let old = self
             .old
             .bytes
@@ -79,10 +135,14 @@ impl Step<'_> {
         let first = number * PIECE / dtype.size();
         let mut mean = vec![0.0; old.len() / dtype.size()];
         let mut slope = Vec::new();
-        match gathered {
-            Gathered::Sum(sum) => sum.mean_into(first, &mut mean),
-            Gathered::Singles(singles) => {
-                let shares = singles.shares(self.plan);
+        match (gathered, robust) {
+            (_, Some(robust)) => {
+                let pairs = mean.iter_mut().zip(&robust[first..]);
+                pairs.for_each(|(mean, robust)| *mean = f64::from(*robust));
+            }
+            (Gathered::Sum(sum), None) => sum.mean_into(first, &mut mean),
+            (Gathered::Singles(singles), None) => {
+                let shares = singles.shares(self.plan, self.round);
                 singles
                     .combine(&shares, dtype, number, &mut mean)
                     .map_err(unkept)?;
@@ -111,7 +171,7 @@ impl Step<'_> {
 
     /// Length of a local step of the round.
     fn length(&self) -> f64 {
-        self.plan.training.learning_rate()
+        self.plan.training_in(self.round).learning_rate()
     }
 
     /// What is added to the parameters.

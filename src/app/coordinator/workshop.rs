@@ -19,7 +19,7 @@ use super::offer::Offer;
 use super::rows::is_private;
 use crate::app::held::Held;
 use crate::cluster::AttemptId;
-use crate::fed::{Command, Evaluation, Event, Plan, Prepared, RunId, Work};
+use crate::fed::{Command, Evaluation, Event, Plan, Prepared, RunId, Stepped, Work};
 use crate::ml::data::Root;
 use crate::wire::convert::Initial;
 
@@ -247,12 +247,13 @@ fn do_now(bench: &Bench, command: Command, reporter: &Reporter) -> Option<Event>
                 .current()
                 .ok_or_else(|| "no parameters".to_owned())
                 .and_then(|old| materials.step(&old, round));
-            let digest = made.map(|current| {
-                let digest = current.digest;
-                lock(&bench.offer).replace(current);
-                digest
+            let stepped = made.map(|new| {
+                let digest = new.current.digest;
+                lock(&bench.offer).replace(new.current);
+                let suspects = new.suspects;
+                Stepped { digest, suspects }
             });
-            Some(Event::Stepped(run, round, digest))
+            Some(Event::Stepped(run, round, stepped))
         }
         Command::Evaluate(run, round) => {
             let metrics = bench
@@ -278,7 +279,7 @@ fn adopt(bench: &Bench, brought: Option<Parcel>) -> Result<(), String> {
     let current = Current::of(&initial.parameters, 0)?;
     let mut offer = lock(&bench.offer);
     offer.replace(current);
-    offer.check_codec()?;
+    offer.check()?;
     drop(offer);
     bench.measure();
     Ok(())

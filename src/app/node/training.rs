@@ -16,7 +16,7 @@ use crate::ml::parameters::{Parameters, Values};
 use crate::ml::training::Training;
 use crate::seed::{Purpose, Seed};
 use crate::wire::codec::{self, Codec, CodecError};
-use crate::wire::convert::{self, count, fault, small};
+use crate::wire::convert::{self, RAW, count, fault, foreign, small};
 use crate::wire::request::{self, invalid};
 use crate::wire::stubs::compute_node::{ShardResult, TrainReply, TrainRequest};
 use crate::wire::stubs::types::{Fault, FaultCode, Payload, ShardRef};
@@ -74,6 +74,7 @@ impl Worker {
         let request = task.request;
         let seed = Seed(request.seed.cast_unsigned());
         let start = self.parameters(&*task.model, parameters)?;
+        let correction = self.correction(&task)?;
         let place = self.place(&request.data, seed)?;
         let mut results = Vec::with_capacity(task.shards.len());
         let mut epochs = 0;
@@ -81,12 +82,21 @@ impl Worker {
         for (index, shard) in std::mem::take(&mut task.shards) {
             let (rows, _) = self.rows(&place, index, shard)?;
             let rows = fitting(&*task.model, rows)?;
+            let rows = if request.flip_labels.unwrap_or(false) {
+                Arc::new(rows.with_flipped_labels())
+            } else {
+                rows
+            };
             let round = u32::try_from(request.round).unwrap_or(0);
             let stream = seed.stream(Purpose::Shuffle, round, index as u64);
             let stop = || attempt.interruption().is_some();
+            let from = Start {
+                parameters: &start,
+                correction: correction.as_ref(),
+            };
             let mut trained = task
                 .model
-                .train(Start::at(&start), &rows, &task.how, stream, &stop)
+                .train(from, &rows, &task.how, stream, &stop)
                 .map_err(|error| untrained(attempt, &error))?;
             within(&trained.update, request.largest_update)?;
             epochs = trained.epochs.max(epochs);
@@ -114,6 +124,27 @@ impl Worker {
             update: Payload::default(),
         };
         Ok((reply, codec, update))
+    }
+}
+
+impl Worker {
+    /// What is added to the gradients of the only shard.
+    fn correction(&self, task: &Task) -> Result<Option<Parameters>, Fault> {
+        let Some(payload) = &task.request.correction else {
+            return Ok(None);
+        };
+        if task.shards.len() != 1 {
+            let message = format!("it is for one shard, not for {}", task.shards.len());
+            return Err(invalid(
+                "correction",
+                message,
+                "ask for one shard at a time",
+            ));
+        }
+        let length = foreign::payload_length(payload, RAW, task.model.layout().byte_length())
+            .map_err(|error| invalid("correction", error, ""))?;
+        let bytes = self.bytes_of(payload, length)?;
+        self.parameters(&*task.model, &bytes).map(Some)
     }
 }
 

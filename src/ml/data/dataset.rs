@@ -149,6 +149,18 @@ impl Dataset {
         self
     }
 
+    /// The same rows with false labels, as an attacker has them: class c of n becomes n - 1 - c.
+    #[must_use]
+    pub fn with_flipped_labels(&self) -> Dataset {
+        let last = self.classes as u32 - 1;
+        let mut flipped = self.clone();
+        flipped
+            .labels
+            .iter_mut()
+            .for_each(|label| *label = last - *label);
+        flipped
+    }
+
     /// The same rows, with room for more classes.
     #[must_use]
     pub fn with_classes(mut self, classes: usize) -> Dataset {

@@ -1,8 +1,10 @@
 //! Plans: from a client's message, with every problem named at once, and back.
 
 use super::{Initial, Invalid, RAW, count, foreign, small};
+use crate::fed::aggregate::{RULES, Robust};
+use crate::fed::attack::ATTACKS;
 use crate::fed::strategy::STRATEGIES;
-use crate::fed::{DataPlan, Plan, Problem};
+use crate::fed::{Assault, DataPlan, Plan, Problem};
 use crate::ml::data::DATA;
 use crate::ml::model::MODELS;
 use crate::ml::partition::PARTITIONS;
@@ -29,6 +31,7 @@ const LEARNING_RATE: f64 = 0.1;
 const HELD_OUT: f64 = 0.2;
 const SEED: i64 = 1;
 const LARGEST_UPDATE: f64 = 1024.0;
+const ATTACKERS: f64 = 0.2;
 
 /// Reads a client's plan; absent fields take their defaults.
 ///
@@ -36,7 +39,7 @@ const LARGEST_UPDATE: f64 = 1024.0;
 /// Everything that is wrong with it.
 pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Problem>> {
     let mut reader = Reader::default();
-    let read = Plan {
+    let mut read = Plan {
         model: reader.model(plan),
         data: reader.data(plan.data.as_ref()),
         rounds: reader.whole("rounds", plan.rounds.unwrap_or(ROUNDS)),
@@ -46,8 +49,17 @@ pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Pro
         cohort: plan.cohort.map(|cohort| reader.whole("cohort", cohort)),
         quorum: plan.quorum,
         codec: reader.codec(plan.codec.as_deref().unwrap_or(RAW), plan.data.as_ref()),
+        aggregator: plan
+            .aggregator
+            .as_deref()
+            .and_then(|spec| reader.aggregator(spec)),
+        assault: reader.assault(plan),
         largest_update: LARGEST_UPDATE,
     };
+    if read.strategy.one_step {
+        reader.one_step(plan.training.as_ref(), read.strategy.name());
+        read.training = read.training.one_step();
+    }
     let initial = reader.initial(plan);
     reader.problems.extend(read.problems());
     if reader.problems.is_empty() {
@@ -71,6 +83,9 @@ pub fn write(plan: &Plan) -> coordinator::Plan {
         layout: None,
         parameters: None,
         codec: Some(plan.codec.clone()),
+        aggregator: plan.aggregator.map(|rule| rule.to_string()),
+        attack: plan.assault.as_ref().map(|assault| assault.attack.clone()),
+        attackers: plan.assault.as_ref().map(|assault| assault.share),
     }
 }
 
@@ -181,6 +196,18 @@ impl Reader {
             .expect("the defaults are in range")
     }
 
+    /// A strategy that makes one step says itself how many epochs and rows that are.
+    fn one_step(&mut self, wire: Option<&compute_node::Training>, strategy: &str) {
+        let other = |given: Option<i32>, own| given.filter(|&given| given != own);
+        let reason = format!("{strategy} makes one step over all rows; leave it out");
+        if let Some(epochs) = wire.and_then(|wire| other(wire.epochs, 1)) {
+            self.wrong("training.epochs", format!("{epochs}: {reason}"));
+        }
+        if let Some(batch) = wire.and_then(|wire| other(wire.batch, 0)) {
+            self.wrong("training.batch", format!("{batch}: {reason}"));
+        }
+    }
+
     fn strategy(&mut self, spec: &str) -> crate::fed::strategy::Strategy {
         STRATEGIES
             .build(spec)
@@ -189,6 +216,31 @@ impl Reader {
                 STRATEGIES.build("fedavg")
             })
             .expect("the default strategy is in the table")
+    }
+
+    fn aggregator(&mut self, spec: &str) -> Option<Robust> {
+        let built = RULES.build(spec);
+        built.map_err(|error| self.wrong("aggregator", error)).ok()
+    }
+
+    fn assault(&mut self, plan: &coordinator::Plan) -> Option<Assault> {
+        let Some(attack) = plan.attack.clone() else {
+            if plan.attackers.is_some() {
+                self.wrong("attackers", "there is no attack for them");
+            }
+            return None;
+        };
+        if let Err(error) = ATTACKS.build(&attack) {
+            self.wrong("attack", error);
+        }
+        let share = plan.attackers.unwrap_or(ATTACKERS);
+        if !(share > 0.0 && share < 1.0) {
+            self.wrong(
+                "attackers",
+                format!("{share} is not a share above 0 and below 1"),
+            );
+        }
+        Some(Assault { attack, share })
     }
 
     fn codec(&mut self, spec: &str, data: Option<&DataRef>) -> String {

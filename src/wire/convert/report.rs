@@ -43,6 +43,7 @@ pub fn round(report: &RoundReport) -> wire::RoundReport {
         refusals: Some(small(report.refusals)),
         digest: Some(Bytes::copy_from_slice(&report.digest)),
         audited: (report.audited > 0).then(|| small(report.audited)),
+        suspects: (!report.suspects.is_empty()).then(|| report.suspects.clone()),
     }
 }
 

@@ -1,0 +1,70 @@
+//! Attacks in studies of robust rules: the updates of the attackers are put in the place of what they trained.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use bytes::Bytes;
+
+use super::singles::Singles;
+use crate::fed::Plan;
+use crate::fed::attack::{ATTACKS, Scene, Target};
+use crate::seed::Purpose;
+
+/// Puts forged updates in the place of those of the attackers. What could not be summed a coordinator would have
+/// refused, so it is taken out.
+pub(super) fn forge(
+    singles: &mut Singles,
+    plan: &Plan,
+    attackers: &BTreeSet<u32>,
+    round: u32,
+) -> Result<(), String> {
+    let Some(assault) = &plan.assault else {
+        return Ok(());
+    };
+    let attack = ATTACKS
+        .build(&assault.attack)
+        .map_err(|error| error.to_string())?;
+    if attack.target() == Target::Data {
+        return Ok(());
+    }
+    let updates = values(singles).map_err(|error| error.to_string())?;
+    let is_attacker = |shard: &u32| attackers.contains(shard);
+    let honest = updates.iter().filter(|(shard, _)| !is_attacker(shard));
+    let honest: Vec<&[f32]> = honest.map(|(_, values)| values.as_slice()).collect();
+    for (shard, own) in updates.iter().filter(|(shard, _)| is_attacker(shard)) {
+        let scene = Scene {
+            own,
+            honest: &honest,
+            updates: updates.len(),
+            attackers: updates.len() - honest.len(),
+        };
+        let mut stream = plan.seed.stream(Purpose::Attack, round, u64::from(*shard));
+        let forged = attack.forge(&scene, &mut stream);
+        let largest = plan.largest_update as f32;
+        if forged.iter().all(|value| value.abs() <= largest) {
+            let bytes: Vec<u8> = forged
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            singles.replace(*shard, Bytes::from(bytes).into());
+        } else {
+            singles.remove(*shard);
+        }
+    }
+    if singles.len() == 0 {
+        return Err(format!("round {round}: no update is left after the attack"));
+    }
+    Ok(())
+}
+
+/// All updates as numbers.
+fn values(singles: &Singles) -> io::Result<Vec<(u32, Vec<f32>)>> {
+    let numbers = |bytes: &[u8]| -> Vec<f32> {
+        let values = bytes.as_chunks::<4>().0.iter().copied();
+        values.map(f32::from_le_bytes).collect()
+    };
+    singles
+        .iter()
+        .map(|(shard, single)| Ok((shard, numbers(&single.update.whole()?))))
+        .collect()
+}
