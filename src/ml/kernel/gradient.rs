@@ -3,7 +3,10 @@
 //! With inputs x and derivatives d of the loss by the weighted sums, the slope of a weight is the sum
 //! of x d over the rows, and that of a bias the sum of d: from 0 on, one row after the other. Sums may
 //! go on from one block of rows to the next, so the size of a block changes no bit. The last block of
-//! a step changes the parameters while the slopes are still in registers.
+//! a step changes the parameters while the slopes are still in registers, or, if more than the slopes
+//! goes into the step, in the nearest cache.
+
+use std::ops::Range;
 
 use pulp::Simd;
 
@@ -32,15 +35,25 @@ pub struct Gradient<'a, T> {
 }
 
 impl<T: Real> Gradient<'_, T> {
-    /// Adds it up. Afterwards either the parameters have been changed, or the sums.
+    /// Adds it up. Afterwards the parameters have been changed, or the sums, or both.
     ///
     /// # Panics
     /// When lengths do not fit.
-    pub fn add(self, isa: Isa) {
+    pub fn add(mut self, isa: Isa) {
         let width = self.sums.width();
         let rows = self.derivatives.len() / width;
+        let (plain, step) = match self.step.take() {
+            Some(Step {
+                parameters,
+                length,
+                terms: None,
+            }) => (Some((parameters, length)), None),
+            step => (None, step),
+        };
         isa.run(Adding {
             of: self,
+            plain,
+            step,
             rows,
             width,
         });
@@ -49,6 +62,10 @@ impl<T: Real> Gradient<'_, T> {
 
 struct Adding<'a, T> {
     of: Gradient<'a, T>,
+    /// What takes a step that is the slopes and nothing else, and its length.
+    plain: Option<(&'a mut Panels<T>, T)>,
+    /// Any other step.
+    step: Option<Step<'a, T>>,
     rows: usize,
     width: usize,
 }
@@ -65,11 +82,13 @@ impl<T: Real> Work for Adding<'_, T> {
         while top < count {
             let bottom = count.min(top + INPUTS);
             for panel in (0..total).step_by(length) {
-                if panel + length <= total {
-                    self.strip::<S, 2>(simd, panel, top, bottom);
+                let panel = panel..total.min(panel + length);
+                if panel.len() == length {
+                    self.strip::<S, 2>(simd, panel.start, top, bottom);
                 } else {
-                    self.strip::<S, 1>(simd, panel, top, bottom);
+                    self.strip::<S, 1>(simd, panel.start, top, bottom);
                 }
+                self.step(simd, panel, top, bottom);
             }
             top = bottom;
         }
@@ -122,6 +141,17 @@ impl<T: Real> Adding<'_, T> {
         }
         if top < bottom {
             self.tile::<S, 1, WIDTH>(simd, place(top));
+        }
+    }
+
+    /// The step of these inputs' weights, and with the first of the biases before them.
+    #[inline(always)]
+    fn step<S: Simd>(&mut self, simd: S, panel: Range<usize>, top: usize, bottom: usize) {
+        if let Some(step) = &mut self.step {
+            let width = panel.len() / self.of.sums.rows();
+            let first = if top == 0 { 0 } else { 1 + top };
+            let places = panel.start + first * width..panel.start + (1 + bottom) * width;
+            step.take_some(simd, self.of.sums, places);
         }
     }
 
@@ -182,14 +212,19 @@ impl<T: Real> Adding<'_, T> {
         start: usize,
         slopes: [[T::Register<S>; WIDTH]; HEIGHT],
     ) {
-        match &mut self.of.step {
-            Some(step) => {
-                for (row, slopes) in slopes.into_iter().enumerate() {
-                    step.take_at(simd, start + row * WIDTH * T::lanes::<S>(), slopes);
+        let places = start..start + HEIGHT * WIDTH * T::lanes::<S>();
+        match &mut self.plain {
+            Some((parameters, length)) => {
+                let length = T::splat(simd, *length);
+                let parameters = T::registers_mut::<S>(&mut parameters.values_mut()[places]);
+                let (rows, _) = parameters.as_chunks_mut::<WIDTH>();
+                for (row, slopes) in rows.iter_mut().zip(&slopes) {
+                    for (parameter, slope) in row.iter_mut().zip(slopes) {
+                        *parameter = T::take_product(simd, *parameter, length, *slope);
+                    }
                 }
             }
-            None => T::registers_mut::<S>(&mut self.of.sums.values_mut()[start..])
-                [..HEIGHT * WIDTH]
+            None => T::registers_mut::<S>(&mut self.of.sums.values_mut()[places])
                 .copy_from_slice(slopes.as_flattened()),
         }
     }

@@ -1,7 +1,7 @@
 //! A step of one layer against its gradient, to which momentum, decay, a proximal term or a correction may be added.
 //!
 //! Every value is worked out on its own, by the same operations in the same order whatever the registers, none of them
-//! fused. [`Gradient`](super::Gradient) takes the step while slopes are in registers; [`Step::take`] takes it from sums.
+//! fused. [`Gradient`](super::Gradient) takes the step where the slopes are; [`Step::take`] takes it from sums.
 
 use std::ops::Range;
 
@@ -47,9 +47,27 @@ impl<T: Real> Step<'_, T> {
         isa.run(Taking { step: self, sums });
     }
 
-    /// Takes it for the parameters from `start` on against these slopes.
+    /// Takes the step of these places, which fill registers.
     #[inline(always)]
-    pub(super) fn take_at<S: Simd, const LENGTH: usize>(
+    pub(super) fn take_some<S: Simd>(&mut self, simd: S, sums: &Panels<T>, places: Range<usize>) {
+        let lanes = T::lanes::<S>();
+        let start = places.start;
+        let sums = T::registers::<S>(&sums.values()[places]);
+        let (spans, rest) = sums.as_chunks::<SPAN>();
+        for (number, span) in spans.iter().enumerate() {
+            self.take_at(simd, start + number * SPAN * lanes, *span);
+        }
+        for (number, register) in rest.iter().enumerate() {
+            self.take_at(
+                simd,
+                start + (spans.len() * SPAN + number) * lanes,
+                [*register],
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn take_at<S: Simd, const LENGTH: usize>(
         &mut self,
         simd: S,
         start: usize,
@@ -124,14 +142,7 @@ impl<T: Real> Work for Taking<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        let lanes = T::lanes::<S>();
-        let (spans, rest) = T::registers::<S>(self.sums.values()).as_chunks::<SPAN>();
-        for (number, span) in spans.iter().enumerate() {
-            self.step.take_at(simd, number * SPAN * lanes, *span);
-        }
-        for (number, register) in rest.iter().enumerate() {
-            let start = (spans.len() * SPAN + number) * lanes;
-            self.step.take_at(simd, start, [*register]);
-        }
+        let all = 0..self.sums.values().len();
+        self.step.take_some(simd, self.sums, all);
     }
 }
