@@ -2,7 +2,7 @@
 
 A result is one JSON object on a line (`--json`), or the same as a line of text:
 
-    bench   what was measured: training, simulation, framework, lr_mnist, median, trimmed_mean, mean
+    bench   what was measured: training, simulation, framework, lr_mnist, median, trimmed_mean, mean, and the rules of robust_numpy.py
     system  who did it, with the variant where there are several
     case    the size of the work
     value   the best of the runs, so that a ratio to it flatters nobody; an accuracy is the mean
