@@ -48,11 +48,13 @@ pub enum Purpose {
     Simulation,
     /// What simulated attackers draw.
     Attack,
+    /// Who trains how long in asynchronous rounds.
+    Arrival,
 }
 
 impl Purpose {
     /// Every purpose, in the order of declaration.
-    pub const ALL: [Purpose; 14] = [
+    pub const ALL: [Purpose; 15] = [
         Purpose::InitialParameters,
         Purpose::Partition,
         Purpose::HeldOut,
@@ -67,6 +69,7 @@ impl Purpose {
         Purpose::Incarnation,
         Purpose::Simulation,
         Purpose::Attack,
+        Purpose::Arrival,
     ];
 
     /// The name that enters the key of a stream.
@@ -86,6 +89,7 @@ impl Purpose {
             Purpose::Incarnation => "incarnation",
             Purpose::Simulation => "simulation",
             Purpose::Attack => "attack",
+            Purpose::Arrival => "arrival",
         }
     }
 }

@@ -63,6 +63,7 @@ impl Federation {
             phase: history.ending.map_or(Phase::Preparing, Phase::Ended),
             shards: Vec::new(),
             evaluation: Evaluation::Central,
+            course: None,
             finished: history.rounds,
             last: history.last.clone(),
             told: history.last,
@@ -107,6 +108,7 @@ impl Federation {
                 self.end(id, Ending::Failed(reason));
             }
             Ok(found) => {
+                run.course = run.plan.course(found.shards.len());
                 run.shards = found.shards;
                 run.evaluation = found.evaluation;
                 if found.parameters {

@@ -9,6 +9,7 @@
 
 pub mod aggregate;
 mod answers;
+pub mod asynchrony;
 pub mod attack;
 mod attackers;
 mod audit;

@@ -1,6 +1,7 @@
 //! What to train: a run's plan, checked once and trusted afterwards.
 
 use super::aggregate::{Robust, Rule};
+use super::asynchrony::Asynchrony;
 use super::attackers::Assault;
 use super::normalise;
 use super::strategy::Strategy;
@@ -70,6 +71,19 @@ impl Plan {
     /// Whether the single updates of a round are needed, not only their sum.
     pub fn needs_singles(&self) -> bool {
         self.strategy.needs_singles() || self.aggregator.is_some() || self.assault.is_some()
+    }
+
+    /// The course of the rounds if they are asynchronous and there are shards enough.
+    pub fn course(&self, shards: usize) -> Option<Asynchrony> {
+        let how = self.strategy.buffered?;
+        let shards = u32::try_from(shards).ok()?;
+        how.check(shards).ok()?;
+        Some(Asynchrony::new(how, self.seed, shards))
+    }
+
+    /// Rounds before the newest whose parameters may still be needed.
+    pub fn looks_back(&self) -> u32 {
+        self.strategy.buffered.map_or(0, |how| how.most_stale)
     }
 
     /// Names of the tensors that the server remembers from round to round: those of its step, and then what the
@@ -156,6 +170,13 @@ impl Plan {
             self.training.plateau().is_none() || !self.strategy.needs_singles(),
             "training.plateau",
             format!("{strategy} counts the steps of every shard, so none may stop early"),
+        );
+        check(
+            self.cohort.is_none() || self.strategy.buffered.is_none(),
+            "cohort",
+            format!(
+                "{strategy} takes as many shards as its buffer holds; set `buffer` and `concurrency` of the strategy"
+            ),
         );
         check(
             self.aggregator.is_none() || !self.strategy.needs_singles(),

@@ -19,7 +19,13 @@ impl Federation {
         };
         let number = run.finished + 1;
         let shards = u32::try_from(run.shards.len()).unwrap_or(u32::MAX);
-        let cohort = cohort::sample(run.plan.seed, number, shards, run.plan.cohort);
+        let cohort = match &mut run.course {
+            Some(course) => {
+                course.go_to(number);
+                course.arrivals().keys().copied().collect()
+            }
+            None => cohort::sample(run.plan.seed, number, shards, run.plan.cohort),
+        };
         self.open_round(now, id, Round::new(number, now, cohort));
     }
 

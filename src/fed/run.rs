@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::asynchrony::Asynchrony;
 use super::event::{Evaluation, Shard};
 use super::log::Log;
 use super::plan::Plan;
@@ -89,6 +90,8 @@ pub(super) struct Run {
     pub(super) phase: Phase,
     pub(super) shards: Vec<Shard>,
     pub(super) evaluation: Evaluation,
+    /// Who trains when, if rounds are asynchronous.
+    pub(super) course: Option<Asynchrony>,
     /// Rounds finished, and the newest of them.
     pub(super) finished: u32,
     pub(super) last: Option<RoundReport>,

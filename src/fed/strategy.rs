@@ -4,7 +4,8 @@ mod rows;
 
 use std::fmt;
 
-use super::optimize::{Second, ServerStep};
+use super::asynchrony::Buffered;
+use super::optimize::ServerStep;
 use super::shard_memory::Memory;
 
 pub use rows::STRATEGIES;
@@ -33,6 +34,8 @@ pub struct Strategy {
     pub memory: Option<Memory>,
     /// Strength of the proximal term that nodes train with, above that of the plan.
     pub proximal: Option<f64>,
+    /// Whether updates come from older parameters too.
+    pub buffered: Option<Buffered>,
     /// Whether every shard makes one step over all of its rows.
     pub one_step: bool,
 }
@@ -48,7 +51,7 @@ impl Strategy {
 
     /// Whether the single updates are needed, not only their sum.
     pub fn needs_singles(&self) -> bool {
-        self.normalised || self.memory.is_some()
+        self.normalised || self.memory.is_some() || self.buffered.is_some()
     }
 
     /// Its name.
@@ -60,30 +63,48 @@ impl Strategy {
 /// The spec that builds it.
 impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mean = match self.mean {
-            Mean::Weighted => "weighted",
-            Mean::Uniform => "uniform",
-        };
-        write!(f, "{}:mean={mean}", self.name)?;
+        f.write_str(self.name)?;
+        for (position, (key, value)) in self.options().iter().enumerate() {
+            let mark = if position == 0 { ':' } else { ',' };
+            write!(f, "{mark}{key}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Strategy {
+    fn options(&self) -> Vec<(&'static str, String)> {
+        let mut options = Vec::new();
+        let mut add = |key, value: &dyn fmt::Display| options.push((key, value.to_string()));
+        match (self.buffered, self.mean) {
+            (Some(by), _) => {
+                add("buffer", &by.buffer);
+                add("concurrency", &by.concurrency);
+                add("stale", &by.most_stale);
+                add("exponent", &by.exponent);
+            }
+            (None, Mean::Weighted) => add("mean", &"weighted"),
+            (None, Mean::Uniform) => add("mean", &"uniform"),
+        }
         match self.server {
             ServerStep::Momentum(by) => {
-                write!(f, ",rate={}", by.rate)?;
+                add("rate", &by.rate);
                 if by.beta > 0.0 {
-                    write!(f, ",momentum={}", by.beta)?;
+                    add("momentum", &by.beta);
+                }
+                if let Some(mu) = self.proximal {
+                    add("mu", &mu);
                 }
             }
             ServerStep::Adaptive(by) => {
-                write!(f, ",rate={},beta1={},tau={}", by.rate, by.beta1, by.tau)?;
-                if by.second != Second::Adagrad {
-                    write!(f, ",beta2={}", by.beta2)?;
-                }
+                add("rate", &by.rate);
+                add("beta1", &by.beta1);
+                add("beta2", &by.beta2);
+                add("tau", &by.tau);
             }
-            ServerStep::Dynamic(by) => write!(f, ",alpha={}", by.alpha)?,
-            ServerStep::Control(by) => write!(f, ",rate={}", by.rate)?,
+            ServerStep::Dynamic(by) => add("alpha", &by.alpha),
+            ServerStep::Control(by) => add("rate", &by.rate),
         }
-        match (self.proximal, self.server) {
-            (Some(mu), ServerStep::Momentum(_)) => write!(f, ",mu={mu}"),
-            _ => Ok(()),
-        }
+        options
     }
 }

@@ -99,6 +99,9 @@ impl Folder {
         let written = folder.journal.write_all_at(heading.as_bytes(), 0);
         written.map_err(cannot())?;
         folder.length = heading.len() as u64;
+        if let What::Accepted(plan, _) = &accepted.what {
+            folder.look_back(plan.looks_back());
+        }
         folder.save(std::slice::from_ref(accepted), first)?;
         sync_folder(path)?;
         Ok(folder)
@@ -115,6 +118,13 @@ impl Folder {
             rounds: BTreeSet::new(),
             best: None,
             ledger: Ledger::default(),
+        }
+    }
+
+    /// Keeps so many rounds before the newest at least: what goes on from there may need them.
+    pub(super) fn look_back(&mut self, rounds: u32) {
+        if rounds > 0 {
+            self.keep = self.keep.max(rounds as usize + 2);
         }
     }
 

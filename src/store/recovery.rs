@@ -50,8 +50,8 @@ impl Folder {
                 path.display()
             )
         })?;
-        let remembers = plan.remembers();
-        let history = history(&mut folder, &found.records, remembers, &mut damage);
+        folder.look_back(plan.looks_back());
+        let history = history(&mut folder, &found.records, &plan, &mut damage);
         let entries = found.records.into_iter().map(entry).collect();
         let recovered = Recovered {
             plan,
@@ -87,7 +87,7 @@ fn plan(folder: &Folder, records: &[Record]) -> Option<(Plan, u64)> {
 fn history(
     folder: &mut Folder,
     records: &[Record],
-    remembers: bool,
+    plan: &Plan,
     damage: &mut Vec<String>,
 ) -> History {
     let mut told: BTreeMap<u32, &RoundReport> = BTreeMap::new();
@@ -104,7 +104,7 @@ fn history(
     let goes_on = matches!(ending, None | Some(Ending::Stopped(_)));
     let newest = told.keys().next_back().copied().unwrap_or(0);
     let rounds = if goes_on {
-        newest_whole(folder, &told, remembers, damage)
+        newest_whole(folder, &told, plan, damage)
     } else {
         newest
     };
@@ -127,36 +127,49 @@ fn history(
 fn newest_whole(
     folder: &mut Folder,
     told: &BTreeMap<u32, &RoundReport>,
-    remembers: bool,
+    plan: &Plan,
     damage: &mut Vec<String>,
 ) -> u32 {
     let there: Vec<u32> = folder.rounds().rev().collect();
     for round in there {
-        let Some(report) = told.get(&round) else {
+        if !told.contains_key(&round) {
             continue; // its record was not written any more: the round is done again
-        };
-        let checkpoint = folder.open_checkpoint(round);
-        let digest = checkpoint.and_then(|file| file.digest().map_err(|error| error.to_string()));
-        let recalled = if remembers {
-            folder.recall(round).map(drop)
-        } else {
-            Ok(())
-        };
-        match (digest, recalled) {
-            (Ok(digest), Ok(())) if digest == report.digest => {
+        }
+        match whole(folder, told, plan, round) {
+            Ok(()) => {
                 folder.recollect(round);
                 return round;
             }
-            (Ok(_), Err(reason)) => damage.push(reason),
-            (Ok(_), Ok(())) => damage.push(format!(
-                "`{}`: its values are not those of round {round}",
-                folder.checkpoint(round).display()
-            )),
-            (Err(reason), _) => damage.push(reason),
+            Err(reason) => damage.push(reason),
         }
         folder.lose(round);
     }
     0
+}
+
+/// Whether everything that a run needs to go on after a round is there: the parameters, older ones if it looks back to
+/// them, and what its strategy remembers.
+fn whole(
+    folder: &Folder,
+    told: &BTreeMap<u32, &RoundReport>,
+    plan: &Plan,
+    round: u32,
+) -> Result<(), String> {
+    let oldest = round.saturating_sub(plan.looks_back());
+    for (&round, report) in told.range(oldest..=round) {
+        let checkpoint = folder.open_checkpoint(round)?;
+        let digest = checkpoint.digest().map_err(|error| error.to_string())?;
+        if digest != report.digest {
+            return Err(format!(
+                "`{}`: its values are not those of round {round}",
+                folder.checkpoint(round).display()
+            ));
+        }
+    }
+    if plan.remembers() {
+        folder.recall(round)?;
+    }
+    Ok(())
 }
 
 fn entry(record: Record) -> Entry {

@@ -50,7 +50,7 @@ impl Book {
 
     /// Adds an entry. Parameters that newer ones supersede are let go, unless they are the best.
     pub(super) fn add(&mut self, entry: Entry, finished: Option<Finished>) {
-        if finished.is_some() {
+        if finished.is_some() && self.plan.looks_back() == 0 {
             let best = self.best();
             for (number, (_, finished)) in self.open.iter_mut().enumerate() {
                 if Some(number) != best {
@@ -109,7 +109,7 @@ impl Book {
         };
         for (number, (entry, finished)) in self.open.drain(..count).enumerate() {
             if let (RunEvent::Round(report), Some(finished)) = (&entry.event, finished)
-                && (Some(number) == best || Some(number) == newest)
+                && (Some(number) == best || Some(number) == newest || self.plan.looks_back() > 0)
             {
                 let (current, metrics) = (finished.current, report.metrics.as_ref());
                 let about = about(run, &finished.model, &self.plan, &current, metrics);

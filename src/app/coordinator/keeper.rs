@@ -26,6 +26,9 @@ const LOOKS: usize = 5;
 /// A model file, its round and its model, or why there is none.
 pub(super) type Found = Result<(Held, u32, String), String>;
 
+/// Parameters to go on with, and older ones by their rounds.
+pub(super) type Loaded = (Arc<Current>, BTreeMap<u32, Arc<Current>>);
+
 /// Which parameters of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
@@ -131,31 +134,35 @@ impl Keeper {
         }
     }
 
-    /// Parameters to go on with, if the run of a former life got so far.
-    pub(super) fn load(&self, run: &RunId) -> Option<Result<Current, String>> {
+    /// Parameters to go on with, and older ones from which shards may still train, if the run of a former life got
+    /// so far.
+    pub(super) fn load(&self, run: &RunId) -> Option<Result<Loaded, String>> {
         let (folder, recovered) = match self.state.take_up(run)? {
             Ok(taken) => taken,
             Err(reason) => return Some(Err(reason)),
         };
         let round = recovered.history.rounds;
         folder.rounds().find(|&kept| kept == round)?;
-        let checkpoint = folder.open_checkpoint(round);
-        Some(checkpoint.and_then(|checkpoint| {
-            let mut encoder = Encoder::new(Arc::clone(&checkpoint.header.layout), round)?;
-            let mut failed = None;
-            let read = checkpoint.values(|part| {
-                failed = failed.take().or(encoder.push(part).err());
-                Ok(())
-            });
-            read.map_err(|error| {
-                format!("the parameters after round {round} cannot be read: {error}")
-            })?;
-            let current = failed.map_or_else(|| encoder.finish(), Err)?;
+        let oldest = round - recovered.plan.looks_back().min(round);
+        let older = folder
+            .rounds()
+            .filter(|older| (oldest..round).contains(older));
+        let older: Result<BTreeMap<u32, Arc<Current>>, String> = older
+            .map(|older| Ok((older, Arc::new(parameters(&folder, older)?))))
+            .collect();
+        let current = parameters(&folder, round).and_then(|current| {
             let plan = &recovered.plan;
             if !plan.remembers() || round == 0 {
                 return Ok(current);
             }
             recalled(current, &plan.server_state(), &folder.recall(round)?)
+        });
+        Some(current.and_then(|current| {
+            let (current, mut versions) = (Arc::new(current), older?);
+            if recovered.plan.looks_back() > 0 {
+                versions.insert(round, Arc::clone(&current));
+            }
+            Ok((current, versions))
         }))
     }
 
@@ -314,4 +321,17 @@ fn recalled(current: Current, names: &[&str], found: &Recalled) -> Result<Curren
         memories.set(*shard, *round, whole(values)?);
     }
     Ok(current.with_state(server, memories))
+}
+
+/// The parameters after a round, from its checkpoint.
+fn parameters(folder: &Folder, round: u32) -> Result<Current, String> {
+    let checkpoint = folder.open_checkpoint(round)?;
+    let mut encoder = Encoder::new(Arc::clone(&checkpoint.header.layout), round)?;
+    let mut failed = None;
+    let read = checkpoint.values(|part| {
+        failed = failed.take().or(encoder.push(part).err());
+        Ok(())
+    });
+    read.map_err(|error| format!("the parameters after round {round} cannot be read: {error}"))?;
+    failed.map_or_else(|| encoder.finish(), Err)
 }

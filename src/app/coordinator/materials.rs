@@ -1,6 +1,6 @@
 //! The numerics of a run at the coordinator: first parameters, the round's sum, the step, the evaluation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::call::Parcel;
@@ -13,6 +13,7 @@ use super::singles::Singles;
 use super::step::{Gathered, New, Step};
 use crate::app::held::{Held, PIECE};
 use crate::fed::aggregate::{AddError, Addend, ExactSum};
+use crate::fed::asynchrony::Asynchrony;
 use crate::fed::{Evaluation, Plan, RunId};
 use crate::ml::data::{Dataset, Root};
 use crate::ml::metrics::Metrics;
@@ -37,15 +38,21 @@ const SPARE_BYTES: usize = 256 << 20;
 pub(super) struct Kept {
     pub(super) current: Option<Arc<Current>>,
     pub(super) previous: Option<Arc<Current>>,
+    /// Older ones, from which shards may still train.
+    pub(super) versions: BTreeMap<u32, Arc<Current>>,
 }
 
 impl Kept {
     /// Those of a run of a former life of the coordinator.
     pub(super) fn load(keeper: &Keeper, run: &RunId) -> Result<Kept, String> {
-        let current = keeper.load(run).transpose()?;
+        let (current, versions) = match keeper.load(run).transpose()? {
+            Some((current, versions)) => (Some(current), versions),
+            None => (None, BTreeMap::new()),
+        };
         Ok(Kept {
-            current: current.map(Arc::new),
+            current,
             previous: None,
+            versions,
         })
     }
 }
@@ -59,6 +66,8 @@ pub(super) struct Materials {
     shards: usize,
     /// Those of them that attack.
     attackers: BTreeSet<u32>,
+    /// Who trains when, if rounds are asynchronous.
+    course: Option<Asynchrony>,
     /// What came of the round under way.
     gathered: Option<(u32, Gathered)>,
     /// The sum of a round that is over: its memory serves the next.
@@ -97,6 +106,8 @@ impl Materials {
             shipped: rows.shipped,
             current: kept.current,
             previous: kept.previous,
+            course: None,
+            versions: kept.versions,
             bounds: None,
             attackers: BTreeSet::new(),
             codec: CODECS
@@ -104,6 +115,15 @@ impl Materials {
                 .map_err(|error| error.to_string())?,
             plan,
         };
+        // Shards may still train from the first ones, which are drawn again.
+        let forgotten = offer.plan.strategy.buffered.is_some() && !offer.versions.contains_key(&0);
+        if forgotten
+            && offer.current.is_some()
+            && let Some(model) = &model
+        {
+            let first = Current::of(&model.initial(offer.plan.seed), 0)?;
+            offer.versions.insert(0, Arc::new(first));
+        }
         if offer.current.is_none() {
             let first = initial.map(|initial| initial.parameters);
             let own = || model.as_ref().map(|model| model.initial(offer.plan.seed));
@@ -112,6 +132,7 @@ impl Materials {
             }
         }
         offer.check()?;
+        offer.course = offer.plan.course(offer.shards.len());
         offer.attackers = attackers(&offer.plan, offer.shards.len());
         let materials = Materials {
             model,
@@ -119,6 +140,7 @@ impl Materials {
             plan: offer.plan.clone(),
             shards: offer.shards.len(),
             attackers: offer.attackers.clone(),
+            course: offer.course.clone(),
             gathered: None,
             spare: None,
         };
@@ -194,7 +216,11 @@ impl Materials {
         if let Gathered::Singles(singles) = &mut gathered {
             forge(singles, &self.plan, &self.attackers, round)?;
         }
+        if let Some(course) = &mut self.course {
+            course.go_to(round);
+        }
         let step = Step {
+            course: self.course.as_ref(),
             plan: &self.plan,
             old,
             round,

@@ -2,7 +2,7 @@
 //!
 //! It is kept apart from the numerics, so that a task can be dispatched while a large model is evaluated.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::current::Current;
 use crate::app::held::Held;
 use crate::cluster::AttemptId;
 use crate::fed::aggregate::Scale;
+use crate::fed::asynchrony::Asynchrony;
 use crate::fed::attack::{ATTACKS, Target};
 use crate::fed::{Plan, RunId, Shard, Work};
 use crate::ml::layout::DType;
@@ -36,6 +37,9 @@ pub(super) struct Offer {
     pub(super) current: Option<Arc<Current>>,
     /// Those after the round before, until the next round begins: a step that was not reported is undone.
     pub(super) previous: Option<Arc<Current>>,
+    /// In asynchronous rounds: who trains when, and older parameters from which shards may still train.
+    pub(super) course: Option<Asynchrony>,
+    pub(super) versions: BTreeMap<u32, Arc<Current>>,
     pub(super) bounds: Option<UpdateBounds>,
     /// Shards that attack.
     pub(super) attackers: BTreeSet<u32>,
@@ -50,6 +54,13 @@ impl Offer {
         let previous = self.previous.take();
         if previous.is_some() && self.current.as_ref().is_some_and(begun) {
             self.current = previous;
+        }
+        if let Some(course) = &mut self.course {
+            course.go_to(round);
+            let needed = course.needed();
+            let newest = round - 1;
+            let kept = |made: &u32| *made == newest || needed.contains(made);
+            self.versions.retain(|made, _| kept(made));
         }
         self.bounds = self.current.as_ref().map(|current| {
             let layout = &current.layout;
@@ -84,6 +95,9 @@ impl Offer {
                 format!("aggregator `{rule}` in rounds of {cohort} shards: {reason}")
             })?;
         }
+        if let Some(how) = self.plan.strategy.buffered {
+            how.check(shards)?;
+        }
         let Some(current) = &self.current else {
             return Ok(());
         };
@@ -107,7 +121,20 @@ impl Offer {
 
     /// Takes new parameters; those before are kept until the next round begins.
     pub(super) fn replace(&mut self, current: Current) {
-        self.previous = self.current.replace(Arc::new(current));
+        let current = Arc::new(current);
+        if self.plan.strategy.buffered.is_some() {
+            self.versions.insert(current.round, Arc::clone(&current));
+        }
+        self.previous = self.current.replace(current);
+    }
+
+    /// The parameters from which the first of these shards trains.
+    fn base(&self, shards: &[u32]) -> Option<&Arc<Current>> {
+        let course = self.course.as_ref().zip(shards.first());
+        match course.and_then(|(course, shard)| course.arrivals().get(shard)) {
+            Some(base) => self.versions.get(base),
+            None => self.current.as_ref(),
+        }
     }
 
     /// An attempt, with what the node needs for it. None while there are no parameters.
@@ -127,12 +154,15 @@ impl Offer {
                 };
                 (
                     Request::Train(request, self.bounds.clone()?),
-                    self.blobs(shards),
+                    self.blobs(self.base(shards), shards),
                 )
             }
             Work::Evaluate { round, shard } => {
                 let request = self.evaluate(run, attempt, *round, *shard, limit)?;
-                (Request::Evaluate(request), self.blobs(&[*shard]))
+                (
+                    Request::Evaluate(request),
+                    self.blobs(self.current.as_ref(), &[*shard]),
+                )
             }
             Work::Initialise => {
                 let request = InitialiseRequest {
@@ -175,10 +205,10 @@ impl Offer {
     }
 
     /// Blobs an attempt may need: its shards if they are shipped, the parameters if they are long.
-    fn blobs(&self, shards: &[u32]) -> Vec<(Bytes, Held)> {
+    fn blobs(&self, parameters: Option<&Arc<Current>>, shards: &[u32]) -> Vec<(Bytes, Held)> {
         let shipped = |&shard: &u32| self.shipped.get(shard as usize).cloned();
         let mut blobs: Vec<(Bytes, Held)> = shards.iter().filter_map(shipped).collect();
-        blobs.extend(self.current.as_ref().and_then(|current| current.blob()));
+        blobs.extend(parameters.and_then(|current| current.blob()));
         blobs
     }
 
@@ -190,7 +220,7 @@ impl Offer {
         shards: &[u32],
         limit: Duration,
     ) -> Option<TrainRequest> {
-        let current = self.current.as_ref()?;
+        let current = self.base(shards)?;
         Some(TrainRequest {
             run: run.0.clone(),
             round: convert::small(round),

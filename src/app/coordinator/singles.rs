@@ -8,6 +8,7 @@ use std::io;
 use super::values::each;
 use crate::app::held::Held;
 use crate::fed::Plan;
+use crate::fed::asynchrony::Asynchrony;
 use crate::ml::layout::DType;
 
 /// What came of one shard.
@@ -46,7 +47,13 @@ impl Singles {
     }
 
     /// What each update is multiplied by, for their mean as the strategy has it.
-    pub(super) fn shares(&self, plan: &Plan, round: u32) -> Vec<f64> {
+    pub(super) fn shares(&self, plan: &Plan, course: Option<&Asynchrony>, round: u32) -> Vec<f64> {
+        if let (Some(how), Some(course)) = (plan.strategy.buffered, course) {
+            // By the size of the buffer, as in the paper, not by the sum of the weights.
+            let count = self.0.len() as f64;
+            let weight = |shard: &u32| how.weight(course.staleness(*shard)) / count;
+            return self.0.keys().map(weight).collect();
+        }
         let weight = |single: &Single| plan.strategy.weight(single.rows);
         let total: u64 = self.0.values().map(weight).sum();
         let share = |single| weight(single) as f64 / total.max(1) as f64;
@@ -124,10 +131,10 @@ mod tests {
     #[test]
     fn shares_are_by_rows_or_equal_in_the_order_of_the_shards() {
         let singles = singles();
-        assert_eq!(singles.shares(&plan_of("fedavg"), 1), [0.25, 0.75]);
-        assert_eq!(singles.shares(&plan_of("scaffold"), 1), [0.5, 0.5]);
+        assert_eq!(singles.shares(&plan_of("fedavg"), None, 1), [0.25, 0.75]);
+        assert_eq!(singles.shares(&plan_of("scaffold"), None, 1), [0.5, 0.5]);
         let mut mean = [0.0; 2];
-        let shares = singles.shares(&plan_of("fedavg"), 1);
+        let shares = singles.shares(&plan_of("fedavg"), None, 1);
         singles.combine(&shares, DType::F32, 0, &mut mean).unwrap();
         assert_eq!(mean, [2.5, -4.0]);
     }
@@ -135,7 +142,10 @@ mod tests {
     #[test]
     fn normalised_shares_are_those_of_equal_numbers_of_steps() {
         // (1/4 * 5 + 3/4 * 15) = 12.5 steps; 1/4 * 12.5 / 5 and 3/4 * 12.5 / 15.
-        assert_eq!(singles().shares(&plan_of("fednova"), 1), [0.625, 0.625]);
+        assert_eq!(
+            singles().shares(&plan_of("fednova"), None, 1),
+            [0.625, 0.625]
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::values::{moved, narrow, widened};
 use crate::app::held::{Collector, Held, PIECE};
 use crate::fed::Plan;
 use crate::fed::aggregate::ExactSum;
+use crate::fed::asynchrony::Asynchrony;
 use crate::fed::optimize::{Momentum, Round, ServerStep};
 
 /// What came of a round.
@@ -26,6 +27,8 @@ pub(super) enum Gathered {
 /// What a step is made of.
 pub(super) struct Step<'a> {
     pub(super) plan: &'a Plan,
+    /// Who trained from what, if rounds are asynchronous.
+    pub(super) course: Option<&'a Asynchrony>,
     pub(super) old: &'a Current,
     pub(super) round: u32,
     /// Shards of the run.
@@ -142,7 +145,7 @@ impl Step<'_> {
             }
             (Gathered::Sum(sum), None) => sum.mean_into(first, &mut mean),
             (Gathered::Singles(singles), None) => {
-                let shares = singles.shares(self.plan, self.round);
+                let shares = singles.shares(self.plan, self.course, self.round);
                 singles
                     .combine(&shares, dtype, number, &mut mean)
                     .map_err(unkept)?;

@@ -206,6 +206,7 @@ fn keep(bench: &Bench) -> Kept {
     Kept {
         current: offer.current.take(),
         previous: offer.previous.take(),
+        versions: std::mem::take(&mut offer.versions),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every strategy by name.
 
+use crate::fed::asynchrony::Buffered;
 use crate::fed::optimize::{Adaptive, Control, Dynamic, Momentum, Second, ServerStep};
 use crate::fed::shard_memory::Memory;
 use crate::spec::{Arguments, OptionHelp, Row, SpecError, Table};
@@ -196,6 +197,49 @@ pub static STRATEGIES: Table<Strategy> = Table {
                 })
             },
         },
+        Row {
+            name: "fedbuff",
+            aliases: &[],
+            value: "",
+            help: "asynchronous rounds: shards train from older parameters too, and every so many updates make a step \
+                   (Nguyen et al., AISTATS 2022, algorithm 1); who is how fast is drawn from the seed",
+            options: &[
+                RATE,
+                OptionHelp {
+                    key: "buffer",
+                    value: "N",
+                    help: "updates of a step (default 10)",
+                },
+                OptionHelp {
+                    key: "concurrency",
+                    value: "N",
+                    help: "shards in training at any time (default 20)",
+                },
+                OptionHelp {
+                    key: "stale",
+                    value: "N",
+                    help: "what would be older than so many steps is begun anew (default 10)",
+                },
+                OptionHelp {
+                    key: "exponent",
+                    value: "NUMBER",
+                    help: "an update s steps old weighs 1 / (1 + s) to this power (default 0.5)",
+                },
+            ],
+            build: |arguments| {
+                let whole = "1 to 10,000";
+                let buffered = Buffered {
+                    buffer: arguments.number("buffer", 10, 1..=10_000, whole)?,
+                    concurrency: arguments.number("concurrency", 20, 1..=10_000, whole)?,
+                    most_stale: arguments.number("stale", 10, 0..=1_000, "0 to 1,000")?,
+                    exponent: arguments.number("exponent", 0.5, 0.0..=10.0, "0 to 10")?,
+                };
+                Ok(Strategy {
+                    buffered: Some(buffered),
+                    ..parts("fedbuff", Mean::Uniform, rate(arguments, 1.0)?)
+                })
+            },
+        },
     ],
 };
 
@@ -206,6 +250,7 @@ fn parts(name: &'static str, mean: Mean, rate: f64) -> Strategy {
         normalised: false,
         server: ServerStep::Momentum(Momentum { rate, beta: 0.0 }),
         memory: None,
+        buffered: None,
         proximal: None,
         one_step: false,
     }
@@ -271,6 +316,7 @@ mod tests {
             "fedadam:beta1=0.5,beta2=0.9,tau=0.01,rate=0.3",
             "scaffold:mean=weighted,rate=0.5",
             "feddyn:alpha=0.1",
+            "fedbuff:buffer=3,concurrency=5,stale=2,exponent=1",
         ];
         for text in STRATEGIES.names().into_iter().chain(written) {
             let strategy = STRATEGIES.build(text).unwrap();
