@@ -24,6 +24,9 @@ struct Plan {
   10: optional types.Payload parameters
   /** How updates travel, for example `int8`; `raw` when absent. */
   11: optional string codec
+  /** How the learning rate goes from round to round, for example `cosine` or `step:every=10,factor=0.5`; `constant`
+   * when absent. */
+  12: optional string schedule
 }
 
 struct HelloRequest {

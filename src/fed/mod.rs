@@ -22,6 +22,7 @@ mod report;
 mod round;
 mod rounds;
 mod run;
+pub mod schedule;
 mod status;
 pub mod strategy;
 mod telling;

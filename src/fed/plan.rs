@@ -1,5 +1,6 @@
 //! What to train: a run's plan, checked once and trusted afterwards.
 
+use super::schedule::Schedule;
 use super::strategy::Strategy;
 use crate::ml::training::Training;
 use crate::seed::Seed;
@@ -31,8 +32,10 @@ pub struct Plan {
     pub data: DataPlan,
     /// Rounds to do.
     pub rounds: u32,
-    /// What nodes do with a shard.
+    /// What nodes do with a shard; its learning rate is what the schedule starts from.
     pub training: Training,
+    /// How the learning rate goes from round to round.
+    pub schedule: Schedule,
     /// How updates become a step.
     pub strategy: Strategy,
     /// Every random choice comes from it.
@@ -57,6 +60,12 @@ pub struct Problem {
 }
 
 impl Plan {
+    /// The learning rate of a round.
+    pub fn learning_rate(&self, round: u32) -> f64 {
+        let given = self.training.learning_rate();
+        self.schedule.rate(given, round, self.rounds)
+    }
+
     /// Everything wrong with the numbers of this plan, all at once.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -71,6 +80,15 @@ impl Plan {
             (1..=MOST_ROUNDS).contains(&self.rounds),
             "rounds",
             format!("{} is not between 1 and {MOST_ROUNDS}", self.rounds),
+        );
+        let warmup = self.schedule.warmup();
+        check(
+            warmup == 0 || warmup < self.rounds,
+            "schedule",
+            format!(
+                "a warm-up of {warmup} leaves none of {} rounds",
+                self.rounds
+            ),
         );
         check(
             shards.is_none_or(|shards| (1..=MOST_SHARDS).contains(&shards)),

@@ -23,6 +23,7 @@ pub fn plan(seed: u64, rounds: u32, mean: Mean) -> Plan {
         },
         rounds,
         training: Training::new(1, 0, 0.1, "cross-entropy", None).expect("a sound training"),
+        schedule: roundtable::fed::schedule::Schedule::default(),
         strategy: Strategy { mean, rate: 1.0 },
         seed: Seed(seed),
         cohort: None,

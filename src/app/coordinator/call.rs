@@ -18,7 +18,7 @@ use crate::clock;
 use crate::cluster::{AttemptId, Failure, FailureKind};
 use crate::fed::{Answer, Event};
 use crate::net::{Address, Control, NetErrorKind};
-use crate::wire::convert::{Initial, Invalid, RAW, UpdateBounds, foreign};
+use crate::wire::convert::{FOLDS, Initial, Invalid, RAW, UpdateBounds, foreign, needs};
 use crate::wire::stubs::compute_node::{
     EvaluateRequest, InitialiseReply, InitialiseRequest, TrainRequest,
 };
@@ -45,6 +45,23 @@ pub(super) struct Job {
     /// Whether the answer needs a fingerprint.
     pub(super) audited: bool,
     pub(super) limit: Duration,
+}
+
+impl Job {
+    /// Whether the node may decline it.
+    fn may_refuse(&self) -> bool {
+        matches!(&self.request, Request::Train(request, _) if request.may_refuse == Some(true))
+    }
+
+    /// An ability that it takes and the node has not, and what cannot be done without.
+    fn lacking(&self, abilities: &Abilities) -> Option<(&'static str, &'static str)> {
+        match &self.request {
+            Request::Train(request, _) => {
+                needs(&request.training).find(|(ability, _)| !abilities.has(ability))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What an answered attempt brought, kept until the core says what to do with it.
@@ -97,6 +114,8 @@ impl Reporter {
 pub(super) enum Trouble {
     Call(CallFailed),
     Answer(Invalid),
+    /// It was not asked, because it could not do what the plan wants.
+    Unable(String),
 }
 
 impl From<CallFailed> for Trouble {
@@ -147,6 +166,11 @@ impl Connected {
                 Event::Refused(job.attempt)
             }
             Err(Trouble::Call(failed)) => Event::Failed(job.attempt, failure(&failed)),
+            // Where it may decline, it need not be told of every task that it is not for it.
+            Err(Trouble::Unable(_)) if job.may_refuse() => Event::Refused(job.attempt),
+            Err(Trouble::Unable(why)) => {
+                Event::Failed(job.attempt, Failure::new(FailureKind::Reported, why))
+            }
             Err(Trouble::Answer(invalid)) => Event::Failed(
                 job.attempt,
                 Failure::new(FailureKind::Invalid, invalid.to_string()),
@@ -181,6 +205,10 @@ fn ask(
     reporter: &Reporter,
     deadline: Instant,
 ) -> Result<Answer, Trouble> {
+    if let Some((ability, what)) = job.lacking(abilities) {
+        let why = format!("cannot {what}: its hello lacks the ability `{ability}`");
+        return Err(Trouble::Unable(why));
+    }
     if !job.blobs.is_empty() {
         node.call("sending blobs", deadline, |node| {
             transfer::send_missing(node, &job.blobs)
@@ -188,7 +216,7 @@ fn ask(
     }
     match &job.request {
         Request::Train(request, bounds) => {
-            let folds = abilities.folds();
+            let folds = abilities.has(FOLDS);
             let (trained, parcel) = training::train(node, request, bounds, folds, deadline)?;
             let audited = job.audited.then(|| fingerprint::of(&trained, &parcel));
             let fingerprint = audited.transpose()?;
