@@ -49,11 +49,26 @@ struct Training {
   1: optional i32 epochs
   /** Rows of a step; 0 is all rows; 0. */
   2: optional i32 batch
+  /** Of this round: the coordinator follows the plan's schedule. */
   3: required double learning_rate
   /** `cross-entropy`, or `cross-entropy:sum` for the sum over the rows of a step in place of their mean. */
   4: optional string objective
   /** Stop when the summed loss of the shard changes by no more than this from one epoch to the next. */
   5: optional double plateau
+  /**
+   * The fields below change a step. With g the gradient of the objective over the rows of the step, w the parameters, w_0
+   * those that training began with, and v the velocity, which is 0 where training on a shard begins, a step is
+   *
+   *     g <- g + weight_decay * w + proximal * (w - w_0);  v <- momentum * v + g;  w <- w - learning_rate * v
+   *
+   * A node names those it knows among the abilities of its hello, and is not sent the others: a field that a node
+   * does not know it would leave out without a word. Ability `momentum`: 0 to below 1; 0 when absent.
+   */
+  6: optional double momentum
+  /** Ability `weight-decay`: the l2 penalty weight_decay / 2 * |w|^2, of biases too; 0 when absent. */
+  7: optional double weight_decay
+  /** Ability `proximal`: the penalty proximal / 2 * |w - w_0|^2 of FedProx; 0 when absent. */
+  8: optional double proximal
 }
 
 /**

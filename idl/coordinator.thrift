@@ -24,6 +24,9 @@ struct Plan {
   10: optional types.Payload parameters
   /** How updates travel, for example `int8`; `raw` when absent. */
   11: optional string codec
+  /** How the learning rate goes from round to round, for example `cosine` or `step:every=10,factor=0.5`; `constant`
+   * when absent. */
+  12: optional string schedule
   /** A rule that takes the place of the mean, for example `median` or `multi-krum:f=2`. */
   13: optional string aggregator
   /** For studies of such rules: how some shards attack, for example `sign-flip`, and the share of them, 0 to 1. */

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use programs::{Program, dial, until_nodes, write_list};
 use roundtable::cluster::policy::POLICIES;
+use roundtable::fed::schedule::SCHEDULES;
 use roundtable::fed::strategy::STRATEGIES;
 use roundtable::ml::data::DATA;
 use roundtable::ml::model::MODELS;
@@ -275,6 +276,7 @@ fn help_lists_every_row_of_every_table() {
     let tables = [
         POLICIES.names(),
         STRATEGIES.names(),
+        SCHEDULES.names(),
         DATA.names(),
         MODELS.names(),
         PARTITIONS.names(),
@@ -385,4 +387,41 @@ fn a_reader_that_goes_away_is_no_failure() {
     let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(!stderr(&output).contains("panicked"));
+}
+
+#[test]
+fn momentum_decay_pull_and_schedule_reach_the_nodes() {
+    let digest = |options: &[&str]| {
+        let arguments = [&["--rounds", "2", "--epochs", "1", "--json"], options].concat();
+        let output = run(CLIENT, &arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let text = stdout(&output);
+        let last = text.lines().last().expect("a result");
+        let result: serde_json::Value = serde_json::from_str(last).expect("JSON");
+        result["digest"].as_str().expect("a digest").to_owned()
+    };
+    let plain = digest(&[]);
+    // Nothing of each is nothing at all.
+    let nothing = ["--momentum", "0", "--weight-decay", "0", "--proximal", "0"];
+    assert_eq!(digest(&nothing), plain);
+    let mut seen = vec![plain];
+    for options in [
+        ["--momentum", "0.9"],
+        ["--weight-decay", "0.01"],
+        ["--proximal", "0.1"],
+        ["--schedule", "exponential:factor=0.5"],
+    ] {
+        let found = digest(&options);
+        assert!(!seen.contains(&found), "{options:?}");
+        seen.push(found);
+    }
+    fails(
+        CLIENT,
+        &["--momentum", "1"],
+        2,
+        &["momentum is 0 to below 1"],
+    );
+    fails(CLIENT, &["--schedule", "cosin"], 2, &["cosine"]);
+    let warm = ["--rounds", "2", "--schedule", "constant:warmup=2"];
+    fails(CLIENT, &warm, 2, &["leaves none of 2 rounds"]);
 }

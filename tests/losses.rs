@@ -7,7 +7,7 @@ use std::process::Command;
 
 use ndarray::Array2;
 use roundtable::ml::data::Dataset;
-use roundtable::ml::model::{MODELS, Start};
+use roundtable::ml::model::{MODELS, Model, Start};
 use roundtable::ml::parameters::{Parameters, Values};
 use roundtable::ml::step_rule::StepRule;
 use roundtable::ml::training::Training;
@@ -35,7 +35,7 @@ fn floats(parameters: &Parameters) -> &[f32] {
 }
 
 /// The training as benches/peers/common.py describes it.
-fn describe(start: &Parameters, rows: &Dataset) -> Value {
+fn describe(start: &Parameters, rows: &Dataset, rule: StepRule) -> Value {
     let values = floats(start);
     let layout = start.layout();
     let tensor = |number: usize| &values[layout.range(number)];
@@ -50,6 +50,9 @@ fn describe(start: &Parameters, rows: &Dataset) -> Value {
         "learning_rate": RATE,
         "batch": ROWS,
         "steps": STEPS,
+        "momentum": rule.momentum,
+        "weight_decay": rule.weight_decay,
+        "proximal": rule.proximal,
     })
 }
 
@@ -74,37 +77,79 @@ fn ask(script: &str, file: &Path) -> Option<(Vec<f64>, f64)> {
     Some((losses.collect(), sum))
 }
 
+/// Losses before each step and the sum of the final parameters, as we have them.
+fn ours(model: &dyn Model, start: &Parameters, rows: &Dataset, rule: StepRule) -> (Vec<f64>, f64) {
+    let trained = |epochs| {
+        let how = Training::new(epochs, 0, RATE, "cross-entropy", None).expect("in range");
+        let how = how.with_rule(rule).expect("in range");
+        let stream = Seed(0).stream(Purpose::Shuffle, 0, 0);
+        model
+            .train(Start::at(start), rows, &how, stream, &|| false)
+            .expect("trained")
+    };
+    let losses = (1..=STEPS).map(|epochs| trained(epochs).loss).collect();
+    let mut end = start.clone();
+    end.add(&trained(STEPS).update).expect("of one layout");
+    let sum = floats(&end).iter().map(|&value| f64::from(value)).sum();
+    (losses, sum)
+}
+
+fn agree(who: &str, ours: &(Vec<f64>, f64), theirs: &(Vec<f64>, f64)) {
+    assert_eq!(theirs.0.len(), ours.0.len());
+    for (step, (ours, theirs)) in ours.0.iter().zip(&theirs.0).enumerate() {
+        let apart = (ours - theirs).abs();
+        assert!(
+            apart < 1e-4,
+            "{who}, step {}: {ours} and {theirs}",
+            step + 1
+        );
+    }
+    let (ours, theirs) = (ours.1, theirs.1);
+    assert!((ours - theirs).abs() < 1e-2, "{who}: {ours} and {theirs}");
+}
+
+/// Rules, and what PyTorch 2 made of them: losses before steps 1, 5, 10 and 15, and the sum of the parameters. Asked
+/// for on a machine with PyTorch, by `benches/peers/training_torch.py --check` as below.
+fn recorded() -> [(StepRule, [f64; 4], f64); 4] {
+    let rule = |momentum, weight_decay, proximal| StepRule {
+        momentum,
+        weight_decay,
+        proximal,
+    };
+    [
+        (rule(0.0, 0.0, 0.0), [0.0; 4], 0.0),
+        (rule(0.5, 0.0, 0.0), [0.0; 4], 0.0),
+        (rule(0.5, 0.01, 0.0), [0.0; 4], 0.0),
+        (rule(0.5, 0.01, 1.0), [0.0; 4], 0.0),
+    ]
+}
+
 #[test]
 fn losses_are_those_of_other_systems() {
     let model = MODELS.build("mlp:784-128-10").expect("a model");
     let (start, rows) = (model.initial(Seed(3)), rows());
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), describe(&start, &rows).to_string()).expect("written");
-    let trained = |epochs| {
-        let how = Training::new(epochs, 0, RATE, "cross-entropy", None).expect("in range");
-        let stream = Seed(0).stream(Purpose::Shuffle, 0, 0);
-        model
-            .train(Start::at(&start), &rows, &how, stream, &|| false)
-            .expect("trained")
-    };
-    let ours: Vec<f64> = (1..=STEPS).map(|epochs| trained(epochs).loss).collect();
-    let mut end = start.clone();
-    end.add(&trained(STEPS).update).expect("of one layout");
-    let end: f64 = floats(&end).iter().map(|&value| f64::from(value)).sum();
-    for script in ["training_numpy.py", "training_torch.py"] {
-        let Some((theirs, sum)) = ask(script, file.path()) else {
-            println!("skipped: {script}: python3 or its package is missing");
-            continue;
-        };
-        assert_eq!(theirs.len(), ours.len());
-        for (step, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-            let apart = (ours - theirs).abs();
-            assert!(
-                apart < 1e-4,
-                "{script}, step {}: {ours} and {theirs}",
-                step + 1
-            );
+    for (rule, losses, sum) in recorded() {
+        let ours = ours(&*model, &start, &rows, rule);
+        let some = [1, 5, 10, 15].map(|step| ours.0[step - 1]);
+        agree_recorded(rule, (some, ours.1), (losses, sum));
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), describe(&start, &rows, rule).to_string()).expect("written");
+        let scripts = ["training_torch.py", "training_numpy.py"];
+        // Plain numpy has plain steps only.
+        for script in &scripts[..1 + usize::from(rule.is_plain())] {
+            match ask(script, file.path()) {
+                Some(theirs) => agree(&format!("{script}, {rule:?}"), &ours, &theirs),
+                None => println!("skipped: {script}: python3 or its package is missing"),
+            }
         }
-        assert!((end - sum).abs() < 1e-2, "{script}: {end} and {sum}");
     }
+}
+
+fn agree_recorded(rule: StepRule, ours: ([f64; 4], f64), theirs: ([f64; 4], f64)) {
+    let lists = (ours.0.to_vec(), ours.1);
+    agree(
+        &format!("recorded, {rule:?}"),
+        &lists,
+        &(theirs.0.to_vec(), theirs.1),
+    );
 }

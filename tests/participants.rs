@@ -60,9 +60,17 @@ impl ComputeNodeHandler for Plain {
         if request.shards.len() != 1 || request.fold.is_some() {
             return unsupported();
         }
-        // It knows no codec either, and answers with the values as they are.
+        // It knows no codec either, and answers with the values as they are. What it does not know of training, it
+        // leaves out without a word.
+        let training = Training {
+            momentum: None,
+            weight_decay: None,
+            proximal: None,
+            ..request.training.clone()
+        };
         let request = TrainRequest {
             codec: None,
+            training,
             ..request
         };
         self.pass_on(|node| node.train(&request))
@@ -118,18 +126,77 @@ fn nodes(count: usize) -> Vec<Node> {
 }
 
 fn run(nodes: Vec<Address>, plan: Plan) -> Report {
+    attempt(nodes, "load-balancing", plan).expect("a report")
+}
+
+fn attempt(nodes: Vec<Address>, policy: &str, plan: Plan) -> Result<Report, CallFailed> {
     let coordinator = Coordinator::start(Config {
         nodes: NodeList::Fixed(nodes),
+        policy: policy.to_owned(),
         ..Config::default()
     })
     .expect("a coordinator");
     let address = coordinator.address().into();
     let mut client = dial::coordinator(&address, PATIENCE).expect("a connection");
     let request = RunRequest { plan };
-    let report = client.call("train", clock::now() + PATIENCE, |client| {
+    client.call("train", clock::now() + PATIENCE, |client| {
         client.train(&request)
-    });
-    report.expect("a report")
+    })
+}
+
+/// A short run whose steps take more than the gradient.
+fn heavy(training: Training) -> Plan {
+    Plan {
+        rounds: Some(2),
+        training: Some(Training {
+            epochs: Some(1),
+            batch: Some(10),
+            learning_rate: 0.05,
+            ..training
+        }),
+        ..Plan::default()
+    }
+}
+
+fn rule() -> Training {
+    Training {
+        momentum: Some(0.9),
+        weight_decay: Some(0.001),
+        proximal: Some(0.01),
+        ..Training::default()
+    }
+}
+
+#[test]
+fn what_a_node_does_not_know_is_left_to_others() {
+    let ours = nodes(2);
+    let knows: Address = ours[0].address().into();
+    let alone = run(vec![knows.clone()], heavy(rule()));
+    let without = run(vec![knows.clone()], heavy(Training::default()));
+    assert_ne!(alone.digest, without.digest);
+    for policy in ["load-balancing", "round-robin"] {
+        let between = plain(ours[1].address().into());
+        let both = vec![between.address().into(), knows.clone()];
+        let report = attempt(both, policy, heavy(rule())).expect("a report");
+        assert_eq!(report.digest, alone.digest, "{policy}");
+    }
+}
+
+#[test]
+fn a_run_that_no_node_can_do_says_what_they_lack() {
+    let ours = nodes(1);
+    for policy in ["load-balancing", "round-robin"] {
+        let between = plain(ours[0].address().into());
+        let here = between.address();
+        let error = attempt(vec![here.into()], policy, heavy(rule())).expect_err("a failure");
+        let CallFailed::Fault(fault) = error else {
+            panic!("{policy}: {error}")
+        };
+        let why = "cannot train with momentum: its hello lacks the ability `momentum`";
+        assert!(fault.message.contains(why), "{policy}: {}", fault.message);
+        let named = fault.message.contains(&here.to_string());
+        assert!(named, "{policy}: {}", fault.message);
+    }
 }
 
 /// So many participants of about ten rows, of whom some train in a round.

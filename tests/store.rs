@@ -12,10 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use roundtable::fed::schedule::SCHEDULES;
 use roundtable::fed::strategy::{Mean, STRATEGIES};
 use roundtable::fed::{Ending, Omission, Report, RoundReport, RunId};
 use roundtable::ml::layout::{DType, Layout, Tensor};
 use roundtable::ml::metrics::Metrics;
+use roundtable::ml::step_rule::StepRule;
 use roundtable::seed::{Purpose, Seed};
 use roundtable::store::safetensors::About;
 use roundtable::store::{
@@ -489,4 +491,44 @@ fn what_is_remembered_of_shards_comes_back_from_the_files_that_hold_it() {
         .expect("readable");
     assert_eq!(recovered.history.rounds, 7, "{:?}", recovered.damage);
     assert_eq!(found(&folder, 7), (7, vec![106, 107, 105]));
+}
+
+#[test]
+fn plans_of_journals_from_before_rules_and_schedules_are_read() {
+    let line = r#"{"number":1,"accepted":{"at":12,"plan":{"model":"mlp:64-32-10","data":"builtin:digits","held_out":0.2,"rounds":20,"epochs":5,"batch":10,"learning_rate":0.1,"objective":"cross-entropy","strategy":"fedavg:mean=weighted,rate=1","seed":1,"codec":"raw","largest_update":1024.0}}}"#;
+    let text = format!(
+        "roundtable-journal 1\n{:08x} {line}\n",
+        crc32fast::hash(line.as_bytes())
+    );
+    let found = read(text.as_bytes()).expect("a journal");
+    assert!(found.damage.is_empty());
+    let What::Accepted(plan, _) = &found.records[0].what else {
+        panic!("{found:?}")
+    };
+    assert!(plan.training.rule().is_plain() && plan.schedule.is_constant());
+    // What is not used is not written, so that older releases read it too.
+    assert_eq!(
+        encode(&found.records[0])
+            .split_once(' ')
+            .map(|(_, json)| json.trim_end()),
+        Some(line)
+    );
+}
+
+#[test]
+fn rules_and_schedules_are_kept() {
+    let What::Accepted(mut plan, at) = accepted().what else {
+        unreachable!("the first record")
+    };
+    let rule = StepRule {
+        momentum: 0.9,
+        weight_decay: 1e-4,
+        proximal: 0.1,
+    };
+    plan.training = plan.training.with_rule(rule).expect("a rule");
+    plan.schedule = SCHEDULES.build("cosine:floor=0.1,warmup=2").expect("known");
+    let what = What::Accepted(plan, at);
+    let record = Record { number: 1, what };
+    let text = format!("roundtable-journal 1\n{}", encode(&record));
+    assert_eq!(read(text.as_bytes()).expect("a journal").records, [record]);
 }

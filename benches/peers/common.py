@@ -123,6 +123,7 @@ def read_check(path, numpy):
         batch          rows of a step. Batches follow the rows in order; the last before the end may be
                        smaller, and the next starts with the first row again
         steps          how many
+        momentum, weight_decay, proximal   as PyTorch's SGD and FedProx have them; 0 where they are absent
     A script given `--check FILE` prints {"check": "loss", "step": 1, "value": ...} for each step,
     the batch's mean loss before the step, then {"check": "parameters", "sum": ..., "squares": ...}.
     """
@@ -139,6 +140,11 @@ def read_check(path, numpy):
     check["rows"] = numpy.array(check["rows"], numpy.float32).reshape(-1, widths[0])
     check["labels"] = numpy.array(check["labels"], numpy.int64)
     return check
+
+
+def rule(check):
+    """What the steps of a check take into account besides the gradient."""
+    return {name: check.get(name, 0.0) for name in ("momentum", "weight_decay", "proximal")}
 
 
 def run_check(check, step, parameters, numpy):

@@ -3,6 +3,8 @@
 `--check FILE` trains as FILE says and prints losses instead; see `read_check` in common.py.
 """
 
+import sys
+
 import common
 
 
@@ -14,6 +16,8 @@ def main():
 
     if chosen.check:
         check = common.read_check(chosen.check, numpy)
+        if any(common.rule(check).values()):
+            sys.exit("only plain steps here")
         network = Network(check["widths"], layers=check["layers"])
 
         def step(rows, labels, rate):

@@ -23,14 +23,18 @@ def build(torch, widths, layers=None):
     return torch.nn.Sequential(*modules[:-1])
 
 
-def stepper(torch, network, rate):
+def stepper(torch, network, rate, momentum=0.0, weight_decay=0.0, proximal=0.0):
     """A function that makes one step and returns the loss before it."""
-    optimizer = torch.optim.SGD(network.parameters(), lr=rate)
+    parameters = list(network.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=rate, momentum=momentum, weight_decay=weight_decay)
+    begin = [parameter.detach().clone() for parameter in parameters] if proximal else []
 
     def step(rows, labels):
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(network(rows), labels)
         loss.backward()
+        for parameter, start in zip(parameters, begin):
+            parameter.grad += proximal * (parameter.detach() - start)
         optimizer.step()
         return loss
 
@@ -56,7 +60,7 @@ def main():
     if chosen.check:
         check = common.read_check(chosen.check, numpy)
         network = build(torch, check["widths"], check["layers"])
-        step = stepper(torch, network, check["learning_rate"])
+        step = stepper(torch, network, check["learning_rate"], **common.rule(check))
         return common.run_check(
             check,
             lambda rows, labels, _: step(torch.from_numpy(rows), torch.from_numpy(labels)).item(),

@@ -27,6 +27,7 @@ mod report;
 mod round;
 mod rounds;
 mod run;
+pub mod schedule;
 pub mod shard_memory;
 mod status;
 pub mod strategy;

@@ -4,6 +4,7 @@ use super::aggregate::{Robust, Rule};
 use super::asynchrony::Asynchrony;
 use super::attackers::Assault;
 use super::normalise;
+use super::schedule::Schedule;
 use super::strategy::Strategy;
 use crate::ml::training::Training;
 use crate::seed::Seed;
@@ -38,8 +39,10 @@ pub struct Plan {
     pub data: DataPlan,
     /// Rounds to do.
     pub rounds: u32,
-    /// What nodes do with a shard.
+    /// What nodes do with a shard; its learning rate is what the schedule starts from.
     pub training: Training,
+    /// How the learning rate goes from round to round.
+    pub schedule: Schedule,
     /// How updates become a step.
     pub strategy: Strategy,
     /// Every random choice comes from it.
@@ -115,8 +118,8 @@ impl Plan {
         self.strategy.memory.is_some() || !self.server_state().is_empty()
     }
 
-    /// What nodes do with a shard in a round.
-    pub fn training_in(&self, _round: u32) -> Training {
+    /// What nodes do with a shard, the rate of the round aside: the strategy may add to it.
+    pub fn local_training(&self) -> Training {
         let mut rule = self.training.rule().clone();
         rule.proximal += self.strategy.proximal.unwrap_or(0.0);
         let training = self.training.clone().with_rule(rule);
@@ -134,10 +137,16 @@ impl Plan {
 
     /// Sum of the weights of the gradients in the update of a shard with so many rows.
     pub fn gathered(&self, round: u32, rows: u64) -> f64 {
-        let training = self.training_in(round);
+        let training = self.local_training();
         let rule = training.rule();
-        let pull = rule.proximal * training.learning_rate();
+        let pull = rule.proximal * self.learning_rate(round);
         normalise::gathered(self.steps(rows), rule.momentum, pull)
+    }
+
+    /// The learning rate of a round.
+    pub fn learning_rate(&self, round: u32) -> f64 {
+        let given = self.training.learning_rate();
+        self.schedule.rate(given, round, self.rounds)
     }
 
     /// Everything wrong with the numbers of this plan, all at once.
@@ -154,6 +163,15 @@ impl Plan {
             (1..=MOST_ROUNDS).contains(&self.rounds),
             "rounds",
             format!("{} is not between 1 and {MOST_ROUNDS}", self.rounds),
+        );
+        let warmup = self.schedule.warmup();
+        check(
+            warmup == 0 || warmup < self.rounds,
+            "schedule",
+            format!(
+                "a warm-up of {warmup} leaves none of {} rounds",
+                self.rounds
+            ),
         );
         check(
             shards.is_none_or(|shards| (1..=MOST_SHARDS).contains(&shards)),

@@ -11,6 +11,8 @@ use crate::spec::SpecError;
 pub const MAX_EPOCHS: u32 = 1_000_000;
 /// Most rows of a step; 0 stands for all rows however many.
 pub const MAX_BATCH: u32 = 1 << 30;
+/// Longest step.
+const MAX_RATE: f64 = 1e6;
 
 /// How a model is trained on a shard: stochastic gradient descent over mini-batches.
 #[derive(Clone, Debug)]
@@ -54,7 +56,7 @@ impl Training {
         if batch > MAX_BATCH {
             return Err(TrainingError::Batch(batch));
         }
-        if !(learning_rate > 0.0 && learning_rate <= 1e6) {
+        if !(learning_rate > 0.0 && learning_rate <= MAX_RATE) {
             return Err(TrainingError::LearningRate(learning_rate));
         }
         if let Some(change) = plateau
@@ -121,6 +123,20 @@ impl Training {
     /// Step length.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
+    }
+
+    /// The same with another step length, such as that of a round.
+    ///
+    /// # Errors
+    /// When it is out of range.
+    pub fn with_learning_rate(self, learning_rate: f64) -> Result<Self, TrainingError> {
+        if !(learning_rate > 0.0 && learning_rate <= MAX_RATE) {
+            return Err(TrainingError::LearningRate(learning_rate));
+        }
+        Ok(Training {
+            learning_rate,
+            ..self
+        })
     }
 
     /// What is made small.

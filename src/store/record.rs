@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::fed::aggregate::RULES;
+use crate::fed::schedule::{SCHEDULES, Schedule};
 use crate::fed::strategy::STRATEGIES;
 use crate::fed::{Assault, DataPlan, Ending, Omission, Plan, Report, RoundReport};
 use crate::ml::metrics::Metrics;
+use crate::ml::step_rule::StepRule;
 use crate::ml::training::Training;
 use crate::seed::Seed;
 
@@ -108,6 +110,14 @@ struct PlanJson {
     objective: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     plateau: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    momentum: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight_decay: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proximal: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<String>,
     strategy: String,
     seed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +136,9 @@ struct PlanJson {
 
 impl PlanJson {
     fn of(plan: &Plan) -> PlanJson {
+        let rule = plan.training.rule();
+        let used = |value: f64| (value != 0.0).then_some(value);
+        let schedule = plan.schedule;
         PlanJson {
             model: plan.model.clone(),
             data: plan.data.spec.clone(),
@@ -138,6 +151,10 @@ impl PlanJson {
             learning_rate: plan.training.learning_rate(),
             objective: plan.training.objective_spec().to_owned(),
             plateau: plan.training.plateau(),
+            momentum: used(rule.momentum),
+            weight_decay: used(rule.weight_decay),
+            proximal: used(rule.proximal),
+            schedule: (!schedule.is_constant()).then(|| schedule.to_string()),
             strategy: plan.strategy.to_string(),
             seed: plan.seed.0,
             cohort: plan.cohort,
@@ -158,6 +175,16 @@ impl PlanJson {
             &self.objective,
             self.plateau,
         );
+        let rule = StepRule {
+            momentum: self.momentum.unwrap_or(0.0),
+            weight_decay: self.weight_decay.unwrap_or(0.0),
+            proximal: self.proximal.unwrap_or(0.0),
+        };
+        let training = training.and_then(|training| training.with_rule(rule));
+        let schedule = match &self.schedule {
+            None => Ok(Schedule::default()),
+            Some(spec) => SCHEDULES.build(spec),
+        };
         let plan = Plan {
             model: self.model,
             data: DataPlan {
@@ -168,6 +195,7 @@ impl PlanJson {
             },
             rounds: self.rounds,
             training: training.map_err(|error| error.to_string())?,
+            schedule: schedule.map_err(|error| error.to_string())?,
             strategy: STRATEGIES
                 .build(&self.strategy)
                 .map_err(|error| error.to_string())?,

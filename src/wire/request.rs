@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::codec::{CODECS, Codec};
+use super::convert::plan::step_rule;
 use super::convert::{RAW, fault, foreign, tensors};
 use super::stubs::compute_node as wire;
 use super::stubs::types::{DataRef, Fault, FaultCode, Payload, Problem, ShardRef, Tensor};
@@ -70,6 +71,7 @@ pub fn training(wire: &wire::Training) -> Result<Training, Fault> {
     let batch = whole("batch", wire.batch.unwrap_or(0))?;
     let objective = wire.objective.as_deref().unwrap_or("cross-entropy");
     Training::new(epochs, batch, wire.learning_rate, objective, wire.plateau)
+        .and_then(|training| training.with_rule(step_rule(wire)))
         .map_err(|error| invalid(&format!("training.{}", error.field()), error, ""))
 }
 

@@ -24,6 +24,7 @@ pub fn plan(seed: u64, rounds: u32, mean: Mean) -> Plan {
         rounds,
         training: Training::new(1, 0, 0.1, "cross-entropy", None).expect("a sound training"),
         strategy: strategy(mean),
+        schedule: roundtable::fed::schedule::Schedule::default(),
         seed: Seed(seed),
         cohort: None,
         quorum: None,

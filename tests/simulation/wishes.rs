@@ -62,6 +62,7 @@ impl Wanted {
             },
             rounds: 1 + stream.below(MOST_ROUNDS) as u32,
             training: Training::new(1, 0, 0.1, "cross-entropy", None).expect("in range"),
+            schedule: roundtable::fed::schedule::Schedule::default(),
             strategy: STRATEGIES.build(mean).expect("known"),
             seed: Seed(stream.bits()),
             cohort: few.then(|| 1 + stream.below(4) as u32),

@@ -9,6 +9,7 @@ use crate::app::node::Load;
 use crate::cluster::policy::POLICIES;
 use crate::fed::aggregate::RULES;
 use crate::fed::attack::ATTACKS;
+use crate::fed::schedule::SCHEDULES;
 use crate::fed::strategy::STRATEGIES;
 use crate::ml::data::DATA;
 use crate::ml::model::MODELS;
@@ -38,6 +39,18 @@ pub struct RunOptions {
     /// Learning rate [default: 0.1]
     #[arg(long, value_name = "X")]
     pub lr: Option<f64>,
+    /// How the learning rate goes from round to round (see below) [default: constant]
+    #[arg(long, value_name = "SPEC", value_parser = schedule)]
+    pub schedule: Option<String>,
+    /// Share of the last step that goes on in the next, 0 to below 1, begun anew with every shard [default: 0]
+    #[arg(long, value_name = "X")]
+    pub momentum: Option<f64>,
+    /// Pull of all parameters towards 0: the l2 penalty of ridge and logistic regression, times 2 [default: 0]
+    #[arg(long, value_name = "X")]
+    pub weight_decay: Option<f64>,
+    /// Pull towards the parameters that the round began with: FedProx's mu [default: 0]
+    #[arg(long, value_name = "X")]
+    pub proximal: Option<f64>,
     /// What training makes small (see below) [default: cross-entropy]
     #[arg(long, value_name = "SPEC", value_parser = objective)]
     pub objective: Option<String>,
@@ -131,7 +144,7 @@ pub(super) fn specs() -> String {
     format!(
         "Data:\n{}  ship:PATH         as path:, read by the coordinator and sent to the nodes\n  \
          private:          the rows each node was started with; they never leave it\n\n\
-         Models:\n{}\nObjectives:\n{}\nPartitions:\n{}\nStrategies:\n{}\nAggregators:\n{}\nAttacks:\n{}\nCodecs:\n{}\nScheduling policies:\n{}\n\
+         Models:\n{}\nObjectives:\n{}\nSchedules of the learning rate:\n{}\nPartitions:\n{}\nStrategies:\n{}\nAggregators:\n{}\nAttacks:\n{}\nCodecs:\n{}\nScheduling policies:\n{}\n\
          The classic letters job:\n  \
          client --data path:letters/seed-split --strategy fedavg:mean=uniform --rounds 25 --epochs 15 \\\n    \
          --model mlp:16-20-26,activation=classic,init=classic,dtype=f64 --objective cross-entropy:sum \\\n    \
@@ -139,6 +152,7 @@ pub(super) fn specs() -> String {
         DATA.help(),
         MODELS.help(),
         OBJECTIVES.help(),
+        SCHEDULES.help(),
         PARTITIONS.help(),
         STRATEGIES.help(),
         RULES.help(),
@@ -161,6 +175,11 @@ fn data(text: &str) -> Result<String, String> {
 
 fn objective(text: &str) -> Result<String, String> {
     let built = OBJECTIVES.build(text).map(drop);
+    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
+}
+
+fn schedule(text: &str) -> Result<String, String> {
+    let built = SCHEDULES.build(text).map(drop);
     built.map(|()| text.to_owned()).map_err(|e| e.to_string())
 }
 

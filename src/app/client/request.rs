@@ -26,6 +26,7 @@ pub(super) fn plan(options: &RunOptions) -> Plan {
         aggregator: options.aggregator.clone(),
         attack: options.attack.clone(),
         attackers: options.attackers,
+        schedule: options.schedule.clone(),
     }
 }
 
@@ -48,13 +49,19 @@ fn training(options: &RunOptions) -> Option<Training> {
         && options.batch.is_none()
         && options.lr.is_none()
         && options.objective.is_none()
-        && options.plateau.is_none();
+        && options.plateau.is_none()
+        && options.momentum.is_none()
+        && options.weight_decay.is_none()
+        && options.proximal.is_none();
     (!silent).then(|| Training {
         epochs: options.epochs,
         batch: options.batch,
         learning_rate: options.lr.unwrap_or(LEARNING_RATE),
         objective: options.objective.clone(),
         plateau: options.plateau,
+        momentum: options.momentum,
+        weight_decay: options.weight_decay,
+        proximal: options.proximal,
     })
 }
 

@@ -20,7 +20,9 @@ use crate::clock;
 use crate::cluster::{AttemptId, Failure, FailureKind};
 use crate::fed::{Answer, Event};
 use crate::net::{Address, Control, NetErrorKind};
-use crate::wire::convert::{Initial, Invalid, RAW, UpdateBounds, foreign};
+use crate::wire::convert::{
+    CORRECTION, FLIPS, FOLDS, Initial, Invalid, RAW, UpdateBounds, foreign, needs,
+};
 use crate::wire::stubs::compute_node::{
     EvaluateRequest, InitialiseReply, InitialiseRequest, TrainRequest,
 };
@@ -49,6 +51,28 @@ pub(super) struct Job {
     pub(super) correction: Option<Correction>,
     pub(super) audited: bool,
     pub(super) limit: Duration,
+}
+
+impl Job {
+    /// Whether the node may decline it.
+    fn may_refuse(&self) -> bool {
+        matches!(&self.request, Request::Train(request, _) if request.may_refuse == Some(true))
+    }
+
+    /// An ability that it takes and the node has not, and what cannot be done without.
+    fn lacking(&self, abilities: &Abilities) -> Option<(&'static str, &'static str)> {
+        match &self.request {
+            Request::Train(request, _) => {
+                let corrected = self.correction.as_ref();
+                let corrected = corrected.map(|_| (CORRECTION, "correct its gradients"));
+                let flipped = request.flip_labels == Some(true);
+                let flipped = flipped.then_some((FLIPS, "train on false labels"));
+                let mut needed = needs(&request.training).chain(corrected).chain(flipped);
+                needed.find(|(ability, _)| !abilities.has(ability))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What an answered attempt brought, kept until the core says what to do with it.
@@ -101,6 +125,8 @@ impl Reporter {
 pub(super) enum Trouble {
     Call(CallFailed),
     Answer(Invalid),
+    /// It was not asked, because it could not do what the plan wants.
+    Unable(String),
 }
 
 impl From<CallFailed> for Trouble {
@@ -151,6 +177,11 @@ impl Connected {
                 Event::Refused(job.attempt)
             }
             Err(Trouble::Call(failed)) => Event::Failed(job.attempt, failure(&failed)),
+            // Where it may decline, it need not be told of every task that it is not for it.
+            Err(Trouble::Unable(_)) if job.may_refuse() => Event::Refused(job.attempt),
+            Err(Trouble::Unable(why)) => {
+                Event::Failed(job.attempt, Failure::new(FailureKind::Reported, why))
+            }
             Err(Trouble::Answer(invalid)) => Event::Failed(
                 job.attempt,
                 Failure::new(FailureKind::Invalid, invalid.to_string()),
@@ -185,6 +216,10 @@ fn ask(
     reporter: &Reporter,
     deadline: Instant,
 ) -> Result<Answer, Trouble> {
+    if let Some((ability, what)) = job.lacking(abilities) {
+        let why = format!("cannot {what}: its hello lacks the ability `{ability}`");
+        return Err(Trouble::Unable(why));
+    }
     if !job.blobs.is_empty() {
         node.call("sending blobs", deadline, |node| {
             transfer::send_missing(node, &job.blobs)
@@ -192,7 +227,7 @@ fn ask(
     }
     match &job.request {
         Request::Train(request, bounds) => {
-            let folds = abilities.folds();
+            let folds = abilities.has(FOLDS);
             let request = corrected(node, request, job.correction.as_ref(), deadline)?;
             let (trained, parcel) = training::train(node, &request, bounds, folds, deadline)?;
             let audited = job.audited.then(|| fingerprint::of(&trained, &parcel));

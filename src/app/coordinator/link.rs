@@ -4,7 +4,7 @@
 //! thread with a connection that carries one attempt at a time; lanes are started when needed and kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Sender, unbounded};
@@ -16,29 +16,37 @@ use super::pulse::{self, Question};
 use crate::cluster::AttemptId;
 use crate::net::{Address, Control};
 use crate::sync::mpsc;
-use crate::wire::convert::FOLDS;
+use crate::wire::convert::{CORRECTION, FLIPS, FOLDS, MOMENTUM, PROXIMAL, WEIGHT_DECAY};
 use crate::wire::stubs::compute_node::HelloReply;
 
 /// Stacks of the threads here are small: there may be thousands.
 const STACK: usize = 256 << 10;
 
-/// What a node can do beyond the necessary, as far as requests depend on it.
+/// Abilities that requests depend on.
+const KNOWN: [&str; 6] = [FOLDS, MOMENTUM, WEIGHT_DECAY, PROXIMAL, CORRECTION, FLIPS];
+
+/// What a node can do beyond the necessary, as far as requests depend on it: a bit for each of [`KNOWN`].
 #[derive(Debug, Default)]
 pub(super) struct Abilities {
-    folds: AtomicBool,
+    bits: AtomicU32,
 }
 
 impl Abilities {
     /// Notes what the node says of itself.
     pub(super) fn note(&self, hello: &HelloReply) {
         let named = hello.hello.abilities.as_ref();
-        let folds = named.is_some_and(|abilities| abilities.contains(FOLDS));
-        self.folds.store(folds, Ordering::Relaxed);
+        let mut bits = 0;
+        for (place, ability) in KNOWN.iter().enumerate() {
+            let has = named.is_some_and(|abilities| abilities.contains(*ability));
+            bits |= u32::from(has) << place;
+        }
+        self.bits.store(bits, Ordering::Relaxed);
     }
 
-    /// Whether it trains several shards in one task.
-    pub(super) fn folds(&self) -> bool {
-        self.folds.load(Ordering::Relaxed)
+    /// Whether it has this ability.
+    pub(super) fn has(&self, ability: &str) -> bool {
+        let place = KNOWN.iter().position(|known| *known == ability);
+        place.is_some_and(|place| self.bits.load(Ordering::Relaxed) >> place & 1 == 1)
     }
 }
 

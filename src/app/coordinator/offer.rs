@@ -230,7 +230,7 @@ impl Offer {
             parameters: current.payload(),
             data: plan::data_ref(&self.plan.data, self.plan.seed),
             shards: shards.iter().map(|&shard| self.shard_ref(shard)).collect(),
-            training: plan::training(&self.plan.training_in(round)),
+            training: plan::training(&self.plan.local_training(), self.plan.learning_rate(round)),
             seed: self.plan.seed.0.cast_signed(),
             budget_ms: Some(count(limit.as_millis())),
             codec: Some(self.plan.codec.clone()),

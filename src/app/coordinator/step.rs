@@ -174,7 +174,7 @@ impl Step<'_> {
 
     /// Length of a local step of the round.
     fn length(&self) -> f64 {
-        self.plan.training_in(self.round).learning_rate()
+        self.plan.learning_rate(self.round)
     }
 
     /// What is added to the parameters.

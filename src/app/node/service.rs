@@ -35,7 +35,18 @@ use crate::wire::stubs::types::{
 };
 
 /// What a node can do beyond the necessary.
-const ABILITIES: [&str; 5] = ["evaluate", "initialise", "cancel", "blobs", convert::FOLDS];
+const ABILITIES: [&str; 10] = [
+    "evaluate",
+    "initialise",
+    "cancel",
+    "blobs",
+    convert::FOLDS,
+    convert::MOMENTUM,
+    convert::WEIGHT_DECAY,
+    convert::PROXIMAL,
+    convert::CORRECTION,
+    convert::FLIPS,
+];
 
 /// A node, as its connections share it.
 pub(super) struct Worker {

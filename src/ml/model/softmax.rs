@@ -12,7 +12,7 @@ pub(super) const ROW: Row<Arc<dyn Model>> = Row {
     name: "softmax",
     aliases: &[],
     value: "FEATURES-CLASSES",
-    help: "softmax regression; its loss has one minimum",
+    help: "softmax regression; its loss has one minimum. With --weight-decay: logistic regression with l2",
     options: &[
         OptionHelp {
             key: "init",

@@ -9,6 +9,7 @@ use std::fmt;
 
 pub use update::{Initial, UpdateBounds};
 
+use super::stubs::compute_node::Training;
 use super::stubs::types::{
     self, DType as WireDType, FaultCode, Hello, PROTOCOL_MAJOR, PROTOCOL_MINOR, Payload,
 };
@@ -23,6 +24,36 @@ pub const RAW: &str = "raw";
 pub const EXACT: &str = "exact";
 /// The ability to train several shards in one task, and to answer with their exact sum.
 pub const FOLDS: &str = "fold";
+/// The ability to take steps with momentum.
+pub const MOMENTUM: &str = "momentum";
+/// The ability to take steps with weight decay.
+pub const WEIGHT_DECAY: &str = "weight-decay";
+/// The ability to take steps with a proximal term.
+pub const PROXIMAL: &str = "proximal";
+/// The ability to add a correction to every gradient.
+pub const CORRECTION: &str = "correction";
+/// The ability to train on false labels, for studies.
+pub const FLIPS: &str = "flip-labels";
+
+/// Abilities that a node must have for this training, and what it cannot do without each.
+pub fn needs(training: &Training) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
+    let asked = |value: Option<f64>| value.is_some_and(|value| value != 0.0);
+    [
+        (asked(training.momentum), MOMENTUM, "train with momentum"),
+        (
+            asked(training.weight_decay),
+            WEIGHT_DECAY,
+            "train with weight decay",
+        ),
+        (
+            asked(training.proximal),
+            PROXIMAL,
+            "train with a proximal term",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(asked, ability, what)| asked.then_some((ability, what)))
+}
 
 /// An answer that cannot be accepted, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]

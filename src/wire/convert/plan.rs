@@ -3,12 +3,14 @@
 use super::{Initial, Invalid, RAW, count, foreign, small};
 use crate::fed::aggregate::{RULES, Robust};
 use crate::fed::attack::ATTACKS;
+use crate::fed::schedule::{SCHEDULES, Schedule};
 use crate::fed::strategy::STRATEGIES;
 use crate::fed::{Assault, DataPlan, Plan, Problem};
 use crate::ml::data::DATA;
 use crate::ml::model::MODELS;
 use crate::ml::partition::PARTITIONS;
-use crate::ml::training::Training;
+use crate::ml::step_rule::StepRule;
+use crate::ml::training::{Training, TrainingError};
 use crate::seed::Seed;
 use crate::spec::{Spec, SpecError};
 use crate::wire::codec::CODECS;
@@ -44,6 +46,7 @@ pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Pro
         data: reader.data(plan.data.as_ref()),
         rounds: reader.whole("rounds", plan.rounds.unwrap_or(ROUNDS)),
         training: reader.training(plan.training.as_ref()),
+        schedule: reader.schedule(plan.schedule.as_deref()),
         strategy: reader.strategy(plan.strategy.as_deref().unwrap_or("fedavg")),
         seed: Seed(plan.seed.unwrap_or(SEED).cast_unsigned()),
         cohort: plan.cohort.map(|cohort| reader.whole("cohort", cohort)),
@@ -75,7 +78,8 @@ pub fn write(plan: &Plan) -> coordinator::Plan {
         model: Some(plan.model.clone()),
         data: Some(data_ref(&plan.data, plan.seed)),
         rounds: Some(small(plan.rounds)),
-        training: Some(training(&plan.training)),
+        training: Some(training(&plan.training, plan.training.learning_rate())),
+        schedule: Some(plan.schedule.to_string()),
         strategy: Some(plan.strategy.to_string()),
         seed: Some(plan.seed.0.cast_signed()),
         cohort: plan.cohort.map(small),
@@ -100,14 +104,28 @@ pub fn data_ref(data: &DataPlan, seed: Seed) -> DataRef {
     }
 }
 
-/// What nodes are told of the training.
-pub fn training(training: &Training) -> compute_node::Training {
+/// What nodes are told of the training, in a round of this learning rate.
+pub fn training(training: &Training, learning_rate: f64) -> compute_node::Training {
+    let used = |value: f64| (value != 0.0).then_some(value);
+    let rule = training.rule();
     compute_node::Training {
         epochs: Some(small(training.epochs())),
         batch: Some(small(training.batch())),
-        learning_rate: training.learning_rate(),
+        learning_rate,
         objective: Some(training.objective_spec().to_owned()),
         plateau: training.plateau(),
+        momentum: used(rule.momentum),
+        weight_decay: used(rule.weight_decay),
+        proximal: used(rule.proximal),
+    }
+}
+
+/// What a training's steps take into account; absent fields are 0.
+pub fn step_rule(wire: &compute_node::Training) -> StepRule {
+    StepRule {
+        momentum: wire.momentum.unwrap_or(0.0),
+        weight_decay: wire.weight_decay.unwrap_or(0.0),
+        proximal: wire.proximal.unwrap_or(0.0),
     }
 }
 
@@ -188,8 +206,10 @@ impl Reader {
         );
         let plateau = wire.and_then(|t| t.plateau);
         let default = "cross-entropy";
+        let rule = wire.map(step_rule).unwrap_or_default();
         Training::new(epochs, batch, rate, objective.unwrap_or(default), plateau)
-            .or_else(|error| {
+            .and_then(|training| training.with_rule(rule))
+            .or_else(|error: TrainingError| {
                 self.wrong(&format!("training.{}", error.field()), error);
                 Training::new(1, 0, LEARNING_RATE, default, None)
             })
@@ -206,6 +226,14 @@ impl Reader {
         if let Some(batch) = wire.and_then(|wire| other(wire.batch, 0)) {
             self.wrong("training.batch", format!("{batch}: {reason}"));
         }
+    }
+
+    fn schedule(&mut self, spec: Option<&str>) -> Schedule {
+        let built = spec.map_or(Ok(Schedule::default()), |spec| SCHEDULES.build(spec));
+        built.unwrap_or_else(|error| {
+            self.wrong("schedule", error);
+            Schedule::default()
+        })
     }
 
     fn strategy(&mut self, spec: &str) -> crate::fed::strategy::Strategy {
@@ -311,6 +339,7 @@ mod tests {
             rounds: Some(-3),
             strategy: Some("fedavgg".to_owned()),
             quorum: Some(1.5),
+            schedule: Some("cosin".to_owned()),
             training: Some(compute_node::Training {
                 learning_rate: f64::NAN,
                 ..Default::default()
@@ -324,6 +353,7 @@ mod tests {
             "plan.rounds",
             "plan.strategy",
             "plan.quorum",
+            "plan.schedule",
             "plan.training.learning_rate",
         ] {
             assert!(
@@ -331,6 +361,27 @@ mod tests {
                 "{field} is missing in {problems:?}"
             );
         }
+    }
+
+    #[test]
+    fn rules_and_schedules_travel_and_are_checked() {
+        let plan = |momentum| coordinator::Plan {
+            training: Some(compute_node::Training {
+                learning_rate: 0.5,
+                momentum: Some(momentum),
+                weight_decay: Some(0.01),
+                proximal: Some(0.1),
+                ..Default::default()
+            }),
+            schedule: Some("exponential:factor=0.5".to_owned()),
+            ..Default::default()
+        };
+        let (good, _) = read(&plan(0.9)).unwrap();
+        assert_eq!(good.training.rule().momentum, 0.9);
+        assert_eq!((good.learning_rate(1), good.learning_rate(3)), (0.5, 0.125));
+        assert_eq!(read(&write(&good)).unwrap().0, good);
+        let problems = read(&plan(1.0)).unwrap_err();
+        assert_eq!(problems[0].field, "plan.training.momentum");
     }
 
     #[test]
