@@ -5,7 +5,8 @@
 //! "Optimization Methods for Large-Scale Machine Learning", 2018, section 3).
 
 use super::ModelError;
-use super::pass::{BLOCK, Loss, Workspace};
+use super::pass::{BLOCK, Loss};
+use super::workspace::Workspace;
 use crate::ml::data::Dataset;
 use crate::ml::real::Real;
 use crate::ml::training::Training;

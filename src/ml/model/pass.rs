@@ -10,7 +10,7 @@ use ndarray::{ArrayView2, Axis, Slice};
 use super::activation::Activation;
 use crate::math::{exp_each, ln_each};
 use crate::ml::data::Dataset;
-use crate::ml::kernel::{Gradient, Isa, Panels, narrow, product, widen};
+use crate::ml::kernel::{Gradient, Isa, Panels, Rows, narrow, product, widen};
 use crate::ml::objective::Objective;
 use crate::ml::real::Real;
 
@@ -75,7 +75,8 @@ pub(super) struct Workspace<'a, T> {
     activation: Activation,
     /// Biases and weights of each layer.
     parameters: Vec<Panels<T>>,
-    /// Transposed weights of each layer but the first, below a row of zeros, for the way back.
+    /// Transposed weights of each layer, below a row of zeros, for the way back; but those of the first
+    /// only where there is something before it.
     transposed: Vec<Panels<T>>,
     /// Sums over the rows of a step's blocks but the last, of biases and weights.
     sums: Vec<Panels<T>>,
@@ -89,8 +90,15 @@ pub(super) struct Workspace<'a, T> {
 }
 
 impl<'a, T: Real> Workspace<'a, T> {
-    /// Memory for passes at these parameters.
-    pub fn new(isa: Isa, layers: &'a [Layer], activation: Activation, parameters: &[T]) -> Self {
+    /// Memory for passes at these parameters. If there are other layers before these (`is_front` is
+    /// not set), the way back goes on to [`Workspace::input_derivatives`].
+    pub fn new(
+        isa: Isa,
+        layers: &'a [Layer],
+        activation: Activation,
+        parameters: &[T],
+        is_front: bool,
+    ) -> Self {
         let panels = |layer: &Layer| Panels::new(isa, 1 + layer.inputs, layer.outputs);
         let transposed = |layer: &Layer| Panels::new(isa, 1 + layer.outputs, layer.inputs);
         let mut all: Vec<Panels<T>> = layers.iter().map(panels).collect();
@@ -101,13 +109,18 @@ impl<'a, T: Real> Workspace<'a, T> {
         let rows = |width| vec![T::ZERO; BLOCK * width];
         let mut results = vec![rows(layers[0].inputs)];
         results.extend(all.iter().map(|panels| rows(panels.width())));
-        let widest = all.iter().map(Panels::width).max().unwrap_or(0);
+        let transposed: Vec<Panels<T>> = layers[usize::from(is_front)..]
+            .iter()
+            .map(transposed)
+            .collect();
+        let widths = all.iter().chain(&transposed).map(Panels::width);
+        let widest = widths.max().unwrap_or(0);
         Workspace {
             isa,
             layers,
             activation,
             parameters: all,
-            transposed: layers[1..].iter().map(transposed).collect(),
+            transposed,
             sums: layers.iter().map(panels).collect(),
             results,
             derivatives: [rows(widest), rows(widest)],
@@ -126,7 +139,8 @@ impl<'a, T: Real> Workspace<'a, T> {
 
     /// Gets ready for the way back at the parameters as they are.
     pub fn start_step(&mut self) {
-        for (transposed, panels) in self.transposed.iter_mut().zip(&self.parameters[1..]) {
+        let panels = self.parameters.iter().rev();
+        for (transposed, panels) in self.transposed.iter_mut().rev().zip(panels) {
             transposed.load_transposed(panels);
         }
     }
@@ -149,6 +163,18 @@ impl<'a, T: Real> Workspace<'a, T> {
         }
     }
 
+    /// Where [`Workspace::forward`] reads the inputs of the first layer (rows x inputs).
+    pub fn inputs(&mut self) -> &mut [T] {
+        &mut self.results[0]
+    }
+
+    /// What [`Workspace::backward`] leaves for layers before these: derivatives of the loss by the inputs of the
+    /// first, and the values from one row of them to the next.
+    pub fn input_derivatives(&self) -> (&[T], usize) {
+        let step = self.transposed[0].width();
+        (&self.derivatives[0], step)
+    }
+
     /// Works out the scores of the first `rows` loaded rows (rows x classes).
     pub fn forward(&mut self, rows: usize) -> &mut [f64] {
         let mut step = self.layers[0].inputs;
@@ -156,7 +182,7 @@ impl<'a, T: Real> Workspace<'a, T> {
         for (number, panels) in self.parameters.iter().enumerate() {
             let (before, after) = self.results.split_at_mut(number + 1);
             let output = &mut after[0][..rows * panels.width()];
-            product(self.isa, output, &before[number], step, panels);
+            product(self.isa, output, Rows::of(&before[number], step), panels);
             step = panels.width();
             if number < last {
                 self.activation.apply(self.isa, output);
@@ -191,16 +217,19 @@ impl<'a, T: Real> Workspace<'a, T> {
             let [here, before] = &mut self.derivatives;
             let derivatives = &here[..rows * panels.width()];
             let inputs_step = self.results[number].len() / BLOCK;
-            if number > 0 {
-                let before = &mut before[..rows * inputs_step];
-                let transposed = &self.transposed[number - 1];
-                product(self.isa, before, derivatives, panels.width(), transposed);
-                let results = &self.results[number][..before.len()];
-                self.activation.backward(self.isa, before, results);
+            let skipped = self.layers.len() - self.transposed.len();
+            if number >= skipped {
+                let transposed = &self.transposed[number - skipped];
+                let before = &mut before[..rows * transposed.width()];
+                let derivatives = Rows::of(derivatives, panels.width());
+                product(self.isa, before, derivatives, transposed);
+                if number > 0 {
+                    let results = &self.results[number][..before.len()];
+                    self.activation.backward(self.isa, before, results);
+                }
             }
             let gradient = Gradient {
-                inputs: &self.results[number],
-                inputs_step,
+                inputs: Rows::of(&self.results[number], inputs_step),
                 derivatives,
                 sums: &mut self.sums[number],
                 is_first,
