@@ -6,7 +6,7 @@ use crate::ml::real::Real;
 /// as many values count as whoever reads it needs.
 ///
 /// A matrix is one line. The patches that a convolution sees are rows that overlap; see
-/// [`super::Patches`].
+/// [`super::Window`].
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a, T> {
     values: &'a [T],
