@@ -3,7 +3,7 @@
 //! `cargo bench --bench compare -- [--data DIR] [--python PROGRAM] [ROW...]`: runs the other benchmarks and the scripts
 //! of benches/peers on the same work, one after the other, and prints a table in Markdown. `--data` names the folder
 //! with `mnist` and `letters/seed-split` (../shared/data unless told), `--python` an interpreter with the packages of
-//! benches/peers/requirements.txt. Rows: training, mean, mnist, letters, transfer, rounds, simulation, participants,
+//! benches/peers/requirements.txt. Rows: training, images, mean, mnist, letters, transfer, rounds, simulation, participants,
 //! large. What is missing is said in its row.
 
 mod idle;
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use roundtable::app::{dial, embedded};
 use roundtable::clock;
+use roundtable::ml::kernel::Isa;
 use roundtable::net::{Address, Server};
 use roundtable::wire::stubs::compute_node::Training;
 use roundtable::wire::stubs::coordinator::{Plan, Report, TrainRequest, WatchRequest};
@@ -101,6 +102,47 @@ fn training(setting: &Setting) {
     }
 }
 
+/// The median of these values.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// The convolutional network of the FedAvg paper. Ours and theirs take turns, and medians are compared, because this
+/// takes longer than the machine stays the same.
+fn images(setting: &Setting) {
+    const TURNS: usize = 3;
+    let batches = [10, 50];
+    let (mut ours, mut theirs) = (vec![Vec::new(); 2], vec![Vec::new(); 2]);
+    for _ in 0..TURNS {
+        let torch = peer(setting, "images_torch.py", &[]);
+        for (number, batch) in batches.into_iter().enumerate() {
+            let name = format!("cnn:28x28-10 batch={batch} {}", Isa::best().name());
+            let lines = bench("training", &["--json", &name]);
+            let line = lines
+                .first()
+                .and_then(|line| serde_json::from_str(line).ok());
+            let speed = line.and_then(|line: Value| line["samples_per_s"].as_f64());
+            ours[number].extend(speed);
+            let case = format!("cnn:28x28-10 batch {batch}");
+            theirs[number].extend(best(&torch, &case, true));
+        }
+    }
+    for ((batch, ours), theirs) in batches.into_iter().zip(ours).zip(theirs) {
+        let (ours, theirs) = (median(ours), median(theirs));
+        let shown = |speed: Option<f64>, lacking: &str| {
+            speed.map_or(lacking.to_owned(), |speed| format!("{speed:.0}"))
+        };
+        row(
+            &format!("cnn:28x28-10, batch {batch}, one core: samples/s, PyTorch eager"),
+            &shown(ours, "-"),
+            &shown(theirs, "not installed"),
+            &ratio(ours.zip(theirs).map(|(ours, theirs)| ours / theirs)),
+            "0.7 or more",
+        );
+    }
+}
+
 fn mean() {
     for line in bench("aggregation", &["--json"]) {
         let Ok(line) = serde_json::from_str::<Value>(&line) else {
@@ -182,7 +224,7 @@ fn mnist(setting: &Setting) {
                 epochs: Some(1),
                 batch: Some(10),
                 learning_rate: 0.03,
-                ..Training::default()
+                ..Training::default()..Training::default()
             }),
             seed: Some(seed),
             ..Plan::default()
@@ -440,8 +482,9 @@ fn main() {
     let wants = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
     println!("| work: unit, compared with | Roundtable | other | ratio | aim |");
     println!("| --- | --- | --- | --- | --- |");
-    let rows: [(&str, &dyn Fn()); 9] = [
+    let rows: [(&str, &dyn Fn()); 10] = [
         ("training", &|| training(&setting)),
+        ("images", &|| images(&setting)),
         ("mean", &mean),
         ("mnist", &|| mnist(&setting)),
         ("letters", &|| letters(&setting)),

@@ -17,14 +17,17 @@ use serde_json::json;
 
 /// Rows trained on; with batch 0 all are one step.
 const ROWS: usize = 2_048;
+/// The same of images, of which a row takes a thousand times as long.
+const IMAGES: usize = 200;
 /// Each measurement trains for at least so long, as often as said; the best counts.
 const ENOUGH: Duration = Duration::from_millis(8);
 const REPEATS: usize = 40;
+const IMAGE_REPEATS: usize = 5;
 
-fn rows(features: usize, classes: usize) -> Dataset {
+fn rows(count: usize, features: usize, classes: usize) -> Dataset {
     let mut stream = Seed(1).stream(Purpose::Synthetic, 0, 0);
-    let features = Array2::from_shape_fn((ROWS, features), |_| stream.normal() as f32);
-    let labels = (0..ROWS).map(|_| stream.below(classes as u64) as u32);
+    let features = Array2::from_shape_fn((count, features), |_| stream.normal() as f32);
+    let labels = (0..count).map(|_| stream.below(classes as u64) as u32);
     Dataset::new(features, labels.collect(), classes).expect("the rows make a data set")
 }
 
@@ -46,17 +49,23 @@ fn train(
 }
 
 /// Most samples per second of some measurements, and the loss after one epoch.
-fn measure(model: &dyn Model, data: &Dataset, batch: u32, rule: StepRule) -> (f64, f64) {
+fn measure(
+    model: &dyn Model,
+    data: &Dataset,
+    batch: u32,
+    rule: StepRule,
+    repeats: usize,
+) -> (f64, f64) {
     let (first, mut taken) = train(model, data, batch, rule, 1);
     let mut epochs = 1;
     while taken < ENOUGH {
         epochs *= 2;
         taken = train(model, data, batch, rule, epochs).1;
     }
-    for _ in 1..REPEATS {
+    for _ in 1..repeats {
         taken = taken.min(train(model, data, batch, rule, epochs).1);
     }
-    let samples = (ROWS * epochs as usize) as f64;
+    let samples = (data.rows() * epochs as usize) as f64;
     (samples / taken.as_secs_f64(), first.loss)
 }
 
@@ -83,21 +92,28 @@ fn main() {
     arguments.retain(|argument| argument != "--json");
     let filter = arguments.first().map_or("", String::as_str);
     for (spec, features, classes) in [
+        ("cnn:28x28-10", 784, 10),
         ("mlp:784-128-10", 784, 10),
         ("mlp:784-128-10,dtype=f64", 784, 10),
         ("mlp:784-200-200-10", 784, 10),
         ("softmax:784-10", 784, 10),
         ("mlp:16-20-26", 16, 26),
     ] {
-        let data = rows(features, classes);
+        let is_images = spec.starts_with("cnn");
+        let (count, repeats) = if is_images {
+            (IMAGES, IMAGE_REPEATS)
+        } else {
+            (ROWS, REPEATS)
+        };
+        let data = rows(count, features, classes);
         let best = MODELS.build(spec).expect("the model is known");
         for isa in Isa::all() {
             let model = best.with_isa(isa);
-            for (batch, rows) in [(10, "10"), (32, "32"), (64, "64"), (0, "full")] {
+            for (batch, rows) in [(10, "10"), (32, "32"), (50, "50"), (64, "64"), (0, "full")] {
                 for (rule, how) in rules() {
                     let name = format!("{spec} batch={rows} {}{rule}", isa.name());
                     if name.contains(filter) {
-                        report(&name, measure(&*model, &data, batch, how), json);
+                        report(&name, measure(&*model, &data, batch, how, repeats), json);
                     }
                 }
             }

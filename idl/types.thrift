@@ -37,7 +37,8 @@ struct Tensor {
   1: required string name
   2: required DType dtype
   /** Sizes, outermost first. Weights of a dense layer are `[inputs, outputs]`, so that rows times
-   * weights is the next layer; PyTorch keeps the transpose. */
+   * weights is the next layer; PyTorch keeps the transpose. Those of a convolution are `[height, width, channels,
+   * filters]`. */
   3: required list<i64> shape
 }
 

@@ -25,6 +25,7 @@ fn steps_do_not_allocate() {
             "softmax:12-5",
             "mlp:12-9-7-5,activation=tanh",
             "mlp:12-9-5,dtype=f64",
+            "cnn:4x3-5,filters=3,kernel=3,hidden=7",
         ] {
             let model = MODELS.build(spec).unwrap().with_isa(isa);
             let start = model.initial(Seed(1));

@@ -153,6 +153,69 @@ print('all equal')
 }
 
 #[test]
+fn pytorch_says_of_rows_what_we_say() {
+    let python = |folder: &Path, script: &str| {
+        Command::new("python3")
+            .current_dir(folder)
+            .args(["-c", script])
+            .output()
+    };
+    let here = std::env::current_dir().expect("a folder");
+    let has = "import torch";
+    if !python(&here, has).is_ok_and(|found| found.status.success()) {
+        println!("skipped: models in PyTorch: no torch");
+        return;
+    }
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path();
+    let spec = "cnn:8x8-10,filters=6-9,kernel=3,hidden=20";
+    let run = trained(folder, &format!("--model {spec}"));
+    said(folder, &format!("model {run} -o t.safetensors --pytorch"));
+    let rows: Vec<String> = (0..20)
+        .map(|row| {
+            let pixels = (0..64).map(|at| ((at * 7 + row * 13) % 17).to_string());
+            pixels.collect::<Vec<_>>().join(",")
+        })
+        .collect();
+    std::fs::write(folder.join("rows.csv"), rows.join("\n")).expect("written");
+    let ours = said(folder, &format!("predict {run} rows.csv"));
+    let script = "
+import json, struct, torch
+from torch import nn
+
+data = open('t.safetensors', 'rb').read()
+length = struct.unpack('<Q', data[:8])[0]
+header = json.loads(data[8:8 + length])
+about = header.pop('__metadata__')
+assert about['convolutions'] == 'filters x channels x height x width', about
+tensors = {}
+for name, entry in header.items():
+    a, b = entry['data_offsets']
+    values = torch.frombuffer(bytearray(data[8 + length + a:8 + length + b]), dtype=torch.float32)
+    tensors[name] = values.reshape(entry['shape'])
+layers = [nn.Conv2d(1, 6, 3, padding=1), nn.Conv2d(6, 9, 3, padding=1), nn.Linear(36, 20), nn.Linear(20, 10)]
+nn.ModuleDict({'layers': nn.ModuleList(layers)}).load_state_dict(tensors)
+pool = [nn.ReLU(), nn.MaxPool2d(2)]
+network = nn.Sequential(layers[0], *pool, layers[1], *pool, nn.Flatten(), layers[2], nn.ReLU(), layers[3])
+rows = torch.tensor([[float(x) for x in line.split(',')] for line in open('rows.csv')])
+for row in network(rows.reshape(-1, 1, 8, 8)).softmax(1).tolist():
+    best = max(range(10), key=lambda number: row[number])
+    print(best, row[best])
+";
+    let output = python(folder, script).expect("python runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.lines().count(), 20, "{error}");
+    for (ours, theirs) in ours.iter().zip(text.lines()) {
+        let (class, probability) = theirs.split_once(' ').expect("two numbers");
+        assert_eq!(ours["class"].to_string(), class);
+        let probability: f64 = probability.parse().expect("a number");
+        let found = ours["probability"].as_f64().expect("a number");
+        assert!((found - probability).abs() < 1e-4, "{ours}: {theirs}");
+    }
+}
+
+#[test]
 fn a_run_cut_off_in_this_process_goes_on_from_its_folder() {
     let place = tempfile::tempdir().expect("a folder");
     let folder = place.path();

@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use roundtable::ml::data::{Request, Root, Source};
-use roundtable::seed::Seed;
+use roundtable::ml::model::{MODELS, Start};
+use roundtable::ml::training::Training;
+use roundtable::seed::{Purpose, Seed};
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
 
@@ -89,4 +91,23 @@ fn fashion_mnist_is_complete() {
         );
     }
     assert_eq!(counts(source.held_out().unwrap().labels()), [1_000; 10]);
+}
+
+#[test]
+fn a_convolutional_network_learns_digits() {
+    let Some(source) = open("mnist", "iid", 20) else {
+        return;
+    };
+    let spec = "cnn:28x28-10,filters=6-16,padding=valid,hidden=120-84";
+    let model = MODELS.build(spec).unwrap();
+    let how = Training::new(2, 10, 0.05, "cross-entropy", None).unwrap();
+    let stream = Seed(1).stream(Purpose::Shuffle, 0, 0);
+    let mut parameters = model.initial(Seed(1));
+    let shard = source.shard(1).unwrap();
+    let trained = model.train(Start::at(&parameters), &shard, &how, stream, &|| false);
+    parameters.add(&trained.unwrap().update).unwrap();
+    let test = source.held_out().unwrap();
+    let accuracy = model.evaluate(&parameters, test).unwrap().accuracy();
+    // Two passes over 3,000 digits; softmax regression comes to 0.88.
+    assert!(accuracy > 0.92, "{accuracy}");
 }

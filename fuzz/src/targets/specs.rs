@@ -21,6 +21,11 @@ pub const TARGET: Target = Target {
     words: &[
         b"mlp:",
         b"softmax:",
+        b"cnn:28x28-10",
+        b",filters=",
+        b",kernel=",
+        b",padding=valid",
+        b",hidden=none",
         b"1048576-",
         b"-10",
         b",dtype=f64",

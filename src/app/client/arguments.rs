@@ -127,7 +127,7 @@ pub struct ModelOptions {
     /// A numpy archive (`numpy.load`) instead of safetensors
     #[arg(long)]
     pub npz: bool,
-    /// Matrices as outputs x inputs, as PyTorch's `Linear` keeps them
+    /// Weights as PyTorch's `Linear` and `Conv2d` keep them: outputs first
     #[arg(long)]
     pub pytorch: bool,
 }

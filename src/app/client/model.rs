@@ -88,28 +88,45 @@ impl Model {
         &self.values[range.start * size..range.end * size]
     }
 
-    /// The same with matrices as PyTorch's `Linear` keeps them, outputs before inputs.
+    /// The same with weights as PyTorch's `Linear` and `Conv2d` keep them: outputs x inputs, and filters x channels x
+    /// height x width.
     fn transposed(&self) -> Result<Model, String> {
         let size = self.layout.dtype().size();
         let mut tensors = Vec::new();
         let mut values = Vec::with_capacity(self.values.len());
         for (index, tensor) in self.layout.tensors().iter().enumerate() {
             let bytes = self.tensor(index);
-            let &[rows, columns] = &tensor.shape[..] else {
-                tensors.push(tensor.clone());
-                values.extend_from_slice(bytes);
-                continue;
+            // Of one output, the values lie here as columns x rows and there as rows x columns.
+            let (shape, rows, columns) = match tensor.shape[..] {
+                [inputs, outputs] => (vec![outputs, inputs], 1, inputs),
+                [height, width, channels, filters] => {
+                    let shape = vec![filters, channels, height, width];
+                    (shape, channels, height * width)
+                }
+                _ => {
+                    tensors.push(tensor.clone());
+                    values.extend_from_slice(bytes);
+                    continue;
+                }
             };
-            tensors.push(Tensor::new(tensor.name.clone(), [columns, rows]));
-            for at in (0..columns).flat_map(|c| (0..rows).map(move |r| r * columns + c)) {
-                values.extend_from_slice(&bytes[at * size..(at + 1) * size]);
+            let outputs = shape[0];
+            for output in 0..outputs {
+                for (row, column) in (0..rows).flat_map(|r| (0..columns).map(move |c| (r, c))) {
+                    let at = (column * rows + row) * outputs + output;
+                    values.extend_from_slice(&bytes[at * size..(at + 1) * size]);
+                }
             }
+            tensors.push(Tensor::new(tensor.name.clone(), shape));
         }
         let layout = Layout::new(self.layout.dtype(), tensors).map_err(|e| e.to_string())?;
         let mut about = self.about.clone();
         // It is the digest of the values as they were.
         about.remove("digest");
         about.insert("matrices".to_owned(), "outputs x inputs".to_owned());
+        if self.layout.tensors().iter().any(|of| of.shape.len() == 4) {
+            let order = "filters x channels x height x width";
+            about.insert("convolutions".to_owned(), order.to_owned());
+        }
         Ok(Model {
             layout: Arc::new(layout),
             values: values.into(),
@@ -235,6 +252,29 @@ mod tests {
         let values = turned.values.as_chunks::<4>().0.iter();
         let values: Vec<f32> = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
         assert_eq!(values, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0, 6.0, 7.0, 8.0]);
+    }
+
+    #[test]
+    fn filters_and_channels_come_first() {
+        // Every value says where it is: line, pixel, channel, filter.
+        let shape = [2, 3, 4, 5];
+        let places = (0..120).map(|at| [at / 60, at / 20 % 3, at / 5 % 4, at % 5]);
+        let number = |[y, x, c, f]: [usize; 4]| (1000 * y + 100 * x + 10 * c + f) as f32;
+        let values: Vec<u8> = places
+            .flat_map(|place| number(place).to_le_bytes())
+            .collect();
+        let model = Model {
+            layout: Arc::new(Layout::new(DType::F32, vec![Tensor::new("w", shape)]).unwrap()),
+            values: values.into(),
+            about: About::new(),
+        };
+        let turned = model.transposed().unwrap();
+        assert_eq!(turned.layout.tensors()[0], Tensor::new("w", [5, 4, 2, 3]));
+        let places = (0..120).map(|at| [at / 3 % 2, at % 3, at / 6 % 4, at / 24]);
+        let expected: Vec<f32> = places.map(number).collect();
+        let values = turned.values.as_chunks::<4>().0.iter();
+        let values: Vec<f32> = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        assert_eq!(values, expected);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use pulp::Simd;
 
 use super::isa::{Isa, Work};
 use super::panels::Panels;
+use super::rows::Rows;
 use super::step::Step;
 use crate::ml::real::Real;
 
@@ -20,10 +21,8 @@ const INPUTS: usize = 96;
 
 /// What a block of rows adds to the gradient of a layer.
 pub struct Gradient<'a, T> {
-    /// Rows of `inputs_step` values, of which the layer's inputs are the first.
-    pub inputs: &'a [T],
-    /// Values from one row of inputs to the next.
-    pub inputs_step: usize,
+    /// Rows whose first values are the layer's inputs.
+    pub inputs: Rows<'a, T>,
     /// Rows of as many values as the panels are wide.
     pub derivatives: &'a [T],
     /// Sums over rows: biases, then weights.
@@ -159,18 +158,22 @@ impl<T: Real> Adding<'_, T> {
     fn tile<S: Simd, const HEIGHT: usize, const WIDTH: usize>(&mut self, simd: S, place: Place) {
         let mut slopes = self.begin::<S, HEIGHT, WIDTH>(simd, place.start);
         let width = self.width;
-        let (mut input, mut derivative) = (place.input, place.column);
-        for _ in 0..self.rows {
-            let inputs = &self.of.inputs[input..input + HEIGHT];
-            let derivatives = &T::registers::<S>(&self.of.derivatives[derivative..])[..WIDTH];
-            for (slopes, input) in slopes.iter_mut().zip(inputs) {
-                let input = T::splat(simd, *input);
-                for (slope, derivative) in slopes.iter_mut().zip(derivatives) {
-                    *slope = T::add_product(simd, *slope, input, *derivative);
+        let (values, step) = (self.of.inputs.values(), self.of.inputs.step());
+        let mut derivative = place.column;
+        for (start, rows) in self.of.inputs.runs(self.rows) {
+            let mut input = start + place.input;
+            for _ in 0..rows {
+                let inputs = &values[input..input + HEIGHT];
+                let derivatives = &T::registers::<S>(&self.of.derivatives[derivative..])[..WIDTH];
+                for (slopes, input) in slopes.iter_mut().zip(inputs) {
+                    let input = T::splat(simd, *input);
+                    for (slope, derivative) in slopes.iter_mut().zip(derivatives) {
+                        *slope = T::add_product(simd, *slope, input, *derivative);
+                    }
                 }
+                input += step;
+                derivative += width;
             }
-            input += self.of.inputs_step;
-            derivative += width;
         }
         self.end(simd, place.start, slopes);
     }

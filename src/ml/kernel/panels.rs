@@ -105,22 +105,34 @@ impl<T: Real> Panels<T> {
     /// # Panics
     /// When the shapes do not fit.
     pub fn load_transposed(&mut self, other: &Panels<T>) {
-        assert!(self.rows == other.columns + 1 && other.rows == self.columns + 1);
+        self.load_flipped(other, 1);
+    }
+
+    /// The same for each of `taps` blocks of rows on its own, the last block of the other first: of the weights of a
+    /// convolution, a tap for each pixel of its window, those of the way back.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    pub fn load_flipped(&mut self, other: &Panels<T>, taps: usize) {
+        assert!(self.rows == taps * other.columns + 1 && other.rows == taps * self.columns + 1);
         let (from, to) = (2 * other.lanes, 2 * self.lanes);
         for (number, source) in other.values.chunks(from * other.rows).enumerate() {
             let width = source.len() / other.rows;
             let top = number * from;
             let height = width.min(other.columns - top);
-            let source = &source[width..];
             for (number, panel) in self.values.chunks_mut(to * self.rows).enumerate() {
                 let across = panel.len() / self.rows;
                 let left = number * to;
                 let filled = across.min(self.columns - left);
-                let source = &source[left * width..(left + filled) * width];
-                let places = panel[(1 + top) * across..].chunks_exact_mut(across);
-                for (row, place) in places.take(height).enumerate() {
-                    for (place, values) in place.iter_mut().zip(source.chunks_exact(width)) {
-                        *place = values[row];
+                for tap in 0..taps {
+                    let first = 1 + tap * self.columns + left;
+                    let source = &source[first * width..(first + filled) * width];
+                    let first = 1 + (taps - 1 - tap) * other.columns + top;
+                    let places = panel[first * across..].chunks_exact_mut(across);
+                    for (row, place) in places.take(height).enumerate() {
+                        for (place, values) in place.iter_mut().zip(source.chunks_exact(width)) {
+                            *place = values[row];
+                        }
                     }
                 }
             }

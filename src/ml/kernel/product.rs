@@ -8,25 +8,25 @@ use pulp::Simd;
 
 use super::isa::{Isa, Work};
 use super::panels::Panels;
+use super::rows::Rows;
 use crate::ml::real::Real;
 
 /// Products between loading and storing a tile; as many rows of a panel stay in the nearest cache.
 const DEPTH: usize = 256;
 
 /// Row by row `out = right_0 + left right_1..`, where `right_0` is the first row of `right` and
-/// `right_1..` are all others: a dense layer with its biases before its weights. `left` has rows of
-/// `left_step` values, of which the first count; `out` has rows of `right.width()`.
+/// `right_1..` are all others: a dense layer with its biases before its weights. Of rows of `left` the
+/// first values count; `out` has rows of `right.width()`.
 ///
 /// # Panics
 /// When a slice is too short.
-pub fn product<T: Real>(isa: Isa, out: &mut [T], left: &[T], left_step: usize, right: &Panels<T>) {
+pub fn product<T: Real>(isa: Isa, out: &mut [T], left: Rows<T>, right: &Panels<T>) {
     let step = right.width();
     isa.run(Product {
         rows: out.len() / step,
         out,
         step,
         left,
-        left_step,
         right,
     });
 }
@@ -35,8 +35,7 @@ struct Product<'a, T> {
     out: &'a mut [T],
     rows: usize,
     step: usize,
-    left: &'a [T],
-    left_step: usize,
+    left: Rows<'a, T>,
     right: &'a Panels<T>,
 }
 
@@ -123,9 +122,9 @@ impl<T: Real> Product<'_, T> {
             }
         }
         let mut left: [&[T]; HEIGHT] = [&[]; HEIGHT];
-        for (row, left) in left.iter_mut().enumerate() {
-            let start = (top + row) * self.left_step + place.first;
-            *left = &self.left[start..start + place.depth];
+        for (left, start) in left.iter_mut().zip(self.left.starts::<HEIGHT>(top)) {
+            let start = start + place.first;
+            *left = &self.left.values()[start..start + place.depth];
         }
         let right = &panel[1 + place.first..1 + place.first + place.depth];
         for (number, right) in right.iter().enumerate() {

@@ -59,7 +59,7 @@ fn check_product<T: Real>(isa: Isa, [rows, inner, columns]: [usize; 3]) {
     }
     let right = biases_and_weights(isa, &biases, &weights, inner);
     let mut found = vec![T::ONE; rows * right.width()];
-    product(isa, &mut found, &left, step, &right);
+    product(isa, &mut found, Rows::of(&left, step), &right);
     let found = without_padding(&found, right.width(), columns);
     assert_eq!(found, expected, "{} {rows} {inner} {columns}", isa.name());
 }
@@ -95,8 +95,7 @@ fn check_gradient<T: Real>(isa: Isa, [rows, inner, columns]: [usize; 3]) {
     }
     let middle = rows / 3;
     let gradient = Gradient {
-        inputs: &inputs,
-        inputs_step: step,
+        inputs: Rows::of(&inputs, step),
         derivatives: &padded[..middle * width],
         sums: &mut sums,
         is_first: true,
@@ -104,8 +103,7 @@ fn check_gradient<T: Real>(isa: Isa, [rows, inner, columns]: [usize; 3]) {
     };
     gradient.add(isa);
     let gradient = Gradient {
-        inputs: &inputs[middle * step..],
-        inputs_step: step,
+        inputs: Rows::of(&inputs[middle * step..], step),
         derivatives: &padded[middle * width..],
         sums: &mut sums,
         is_first: false,
@@ -173,9 +171,9 @@ fn check_terms<T: Real>(isa: Isa, [rows, inner, columns]: [usize; 3]) {
         if from_sums {
             step.take(isa, sums);
         } else {
+            let inputs = vec![T::ZERO; rows * inner];
             let gradient = Gradient {
-                inputs: &vec![T::ZERO; rows * inner],
-                inputs_step: inner,
+                inputs: Rows::of(&inputs, inner),
                 derivatives: &zeros,
                 sums: &mut sums.clone(),
                 is_first: false,
@@ -226,6 +224,154 @@ fn panels_are_transposed() {
             let mut first = vec![1.0; rows];
             transposed.store(0, &mut first);
             assert!(first.iter().all(|value| *value == 0.0));
+        }
+    }
+}
+
+const WINDOWS: [Window; 4] = [
+    Window {
+        width: 5,
+        height: 7,
+        channels: 3,
+        side: 3,
+        padding: 1,
+    },
+    Window {
+        width: 6,
+        height: 4,
+        channels: 1,
+        side: 4,
+        padding: 0,
+    },
+    Window {
+        width: 1,
+        height: 2,
+        channels: 9,
+        side: 5,
+        padding: 2,
+    },
+    Window {
+        width: 8,
+        height: 8,
+        channels: 2,
+        side: 1,
+        padding: 0,
+    },
+];
+
+#[test]
+fn patches_are_what_the_window_sees() {
+    for (isa, window) in Isa::all()
+        .into_iter()
+        .flat_map(|isa| WINDOWS.map(|of| (isa, of)))
+    {
+        let step = window.channels + 2;
+        let image = matrix::<f32>(window.width * window.height * step, 1);
+        let mut stripes = vec![0.0; window.stripes()];
+        window.write(isa, &mut stripes, &image, step);
+        let at = |x: usize, y: usize, channel: usize| {
+            let (x, y) = (
+                x.checked_sub(window.padding)?,
+                y.checked_sub(window.padding)?,
+            );
+            let is_inside = x < window.width && y < window.height;
+            is_inside.then(|| image[(x * window.height + y) * step + channel])
+        };
+        let (width, height) = window.places().unwrap();
+        let mut expected = Vec::new();
+        for (x, y) in (0..width).flat_map(|x| (0..height).map(move |y| (x, y))) {
+            for line in 0..window.side {
+                for pixel in 0..window.side {
+                    let values = (0..window.channels).map(|c| at(x + pixel, y + line, c));
+                    expected.extend(values.map(Option::unwrap_or_default));
+                }
+            }
+        }
+        // The product with one gives the values themselves.
+        let mut one = Panels::new(isa, 1 + window.patch(), window.patch());
+        let identity: Vec<f32> = (0..window.patch() * window.patch())
+            .map(|at| f32::from(at % (window.patch() + 1) == 0))
+            .collect();
+        one.load(1, &identity);
+        let mut found = vec![1.0; width * height * one.width()];
+        product(isa, &mut found, window.patches(&stripes), &one);
+        assert_eq!(
+            without_padding(&found, one.width(), window.patch()),
+            expected
+        );
+        let back = window.back(1).unwrap();
+        assert_eq!(back.places(), Some((window.width, window.height)));
+    }
+}
+
+#[test]
+fn pooling_keeps_the_first_of_the_largest_and_sends_back_there() {
+    // Two columns of pairs and a last without partner; three lines, of which the last has none.
+    let columns = [
+        [1.0, 5.0, 9.0],
+        [5.0, 2.0, 9.0],
+        [-1.0, -2.0, 9.0],
+        [0.0, -3.0, 9.0],
+        [9.0; 3],
+    ];
+    let pool = Pool {
+        width: 5,
+        height: 3,
+        channels: 2,
+    };
+    let both = |value: f64| [value, value + 0.5];
+    let image: Vec<f64> = columns
+        .as_flattened()
+        .iter()
+        .flat_map(|value| both(*value))
+        .collect();
+    for isa in Isa::all() {
+        let (mut found, mut chosen) = ([7.0; 4], [7; 4]);
+        pool.forward(isa, &mut found, &mut chosen, &image);
+        // Of the two fives, that of the first line; the second four are not positive but for one half.
+        assert_eq!((found, chosen), ([5.0, 5.5, 0.0, 0.5], [1, 1, 4, 1]));
+        let mut derivatives = [7.0; 30];
+        pool.backward(isa, &mut derivatives, &[10.0, 20.0, 30.0, 40.0], &chosen);
+        let mut expected = [0.0; 30];
+        (expected[6], expected[7], expected[19]) = (10.0, 20.0, 40.0);
+        assert_eq!(derivatives, expected);
+    }
+}
+
+#[test]
+fn planes_and_pixels_go_round() {
+    // Two channels of two lines of three.
+    let planes: Vec<f32> = (0..12u8).map(f32::from).collect();
+    let mut pixels = [9.0; 18];
+    to_pixels(&mut pixels, 3, &planes, [2, 3], |value| *value);
+    let first = [0.0, 6.0, 9.0, 3.0, 9.0, 9.0];
+    assert_eq!(
+        pixels[..6],
+        first,
+        "the first column, with room after each pixel"
+    );
+    let mut found = [0.0; 12];
+    to_planes(&mut found, &pixels, 3, [2, 3]);
+    assert_eq!(found[..], planes);
+}
+
+#[test]
+fn flipped_panels_have_the_taps_the_other_way_round() {
+    for isa in Isa::all() {
+        for [taps, rows, columns] in [[9, 3, 17], [4, 20, 5], [25, 32, 64]] {
+            let values = matrix::<f32>(taps * rows * columns, 1);
+            let panels = biases_and_weights(isa, &vec![9.0; columns], &values, taps * rows);
+            let mut flipped = Panels::new(isa, 1 + taps * columns, rows);
+            flipped.load_flipped(&panels, taps);
+            let mut found = vec![0.0; values.len()];
+            flipped.store(1, &mut found);
+            for (at, value) in values.iter().enumerate() {
+                let (tap, row, column) = (at / columns / rows, at / columns % rows, at % columns);
+                assert_eq!(
+                    found[((taps - 1 - tap) * columns + column) * rows + row],
+                    *value
+                );
+            }
         }
     }
 }

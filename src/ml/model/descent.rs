@@ -6,8 +6,9 @@
 //! else a step takes into account, [`StepRule`](crate::ml::step_rule::StepRule) says.
 
 use super::ModelError;
-use super::pass::{BLOCK, Loss, Workspace};
+use super::pass::{BLOCK, Loss};
 use super::step::Stepper;
+use super::workspace::Workspace;
 use crate::ml::data::Dataset;
 use crate::ml::real::Real;
 use crate::ml::training::Training;
@@ -44,7 +45,7 @@ pub(super) fn descend<T: Real>(
         rows.min(how.batch() as usize)
     };
     let correction = correction.map(|values| workspace.pack(values));
-    let mut stepper = Stepper::new(how, workspace.parameters(), correction);
+    let mut stepper = Stepper::new(how, &workspace.parameters(), correction);
     let mut steps = 0;
     let mut before = None;
     for epoch in 0..how.epochs() {

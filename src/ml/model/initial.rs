@@ -39,41 +39,38 @@ impl Initial {
         }
     }
 
-    /// Weights and biases of the layers between `widths`, one after the other: layer after layer, first the weights
-    /// (inputs x outputs), then the biases.
-    pub fn draw(self, widths: &[usize], mut stream: Stream, mut put: impl FnMut(f64)) {
+    /// Weights and biases of layers of so many inputs and outputs, one after the other: layer after layer, first the
+    /// weights (inputs x outputs), then the biases.
+    pub fn draw(self, layers: &[[usize; 2]], mut stream: Stream, mut put: impl FnMut(f64)) {
         match self {
             Initial::He => {
-                for [inputs, outputs] in layers(widths) {
+                for &[inputs, outputs] in layers {
                     let deviation = (2.0 / inputs as f64).sqrt();
                     (0..inputs * outputs).for_each(|_| put(deviation * stream.normal()));
                     (0..outputs).for_each(|_| put(0.0));
                 }
             }
             Initial::Uniform(scale) => {
-                (0..count(widths)).for_each(|_| put(stream.uniform_in(-scale, scale)));
+                (0..count(layers)).for_each(|_| put(stream.uniform_in(-scale, scale)));
             }
-            Initial::Classic => classic(widths).into_iter().for_each(put),
-            Initial::Zeros => (0..count(widths)).for_each(|_| put(0.0)),
+            Initial::Classic => classic(layers).into_iter().for_each(put),
+            Initial::Zeros => (0..count(layers)).for_each(|_| put(0.0)),
         }
     }
 }
 
-/// Inputs and outputs of each layer.
-fn layers(widths: &[usize]) -> impl DoubleEndedIterator<Item = [usize; 2]> + '_ {
-    widths.windows(2).map(|pair| [pair[0], pair[1]])
-}
-
 /// Weights and biases in all.
-fn count(widths: &[usize]) -> usize {
-    let sizes = layers(widths).map(|[inputs, outputs]| (inputs + 1) * outputs);
+fn count(layers: &[[usize; 2]]) -> usize {
+    let sizes = layers
+        .iter()
+        .map(|[inputs, outputs]| (inputs + 1) * outputs);
     sizes.sum()
 }
 
-fn classic(widths: &[usize]) -> Vec<f64> {
+fn classic(layers: &[[usize; 2]]) -> Vec<f64> {
     let mut generator = Mt19937::new(1);
     let mut drawn: Vec<Vec<f64>> = Vec::new();
-    for [inputs, outputs] in layers(widths).rev() {
+    for &[inputs, outputs] in layers.iter().rev() {
         let mut draw = |count| {
             (0..count)
                 .map(|_| generator.uniform(-0.01, 0.01))
@@ -92,9 +89,9 @@ mod tests {
     use super::*;
     use crate::seed::{Purpose, Seed};
 
-    fn draw(initial: Initial, widths: &[usize]) -> Vec<f64> {
+    fn draw(initial: Initial, layers: &[[usize; 2]]) -> Vec<f64> {
         let mut values = Vec::new();
-        initial.draw(widths, stream(), |value| values.push(value));
+        initial.draw(layers, stream(), |value| values.push(value));
         values
     }
 
@@ -104,7 +101,7 @@ mod tests {
 
     #[test]
     fn he_has_the_variance_of_its_formula() {
-        let values = draw(Initial::He, &[200, 100, 5]);
+        let values = draw(Initial::He, &[[200, 100], [100, 5]]);
         assert_eq!(values.len(), 201 * 100 + 101 * 5);
         let weights = &values[..20_000];
         let variance = weights.iter().map(|x| x * x).sum::<f64>() / 20_000.0;
@@ -114,7 +111,7 @@ mod tests {
 
     #[test]
     fn uniform_stays_within_its_scale() {
-        let values = draw(Initial::Uniform(0.5), &[50, 20]);
+        let values = draw(Initial::Uniform(0.5), &[[50, 20]]);
         assert_eq!(values.len(), 51 * 20);
         assert!(values.iter().all(|value| (-0.5..0.5).contains(value)));
         assert!(
@@ -125,7 +122,7 @@ mod tests {
     #[test]
     fn classic_draws_the_last_layer_and_the_biases_first() {
         // seed(1); V = uniform(-0.01, 0.01, (3, 2)); W = uniform(-0.01, 0.01, (2, 2))
-        let values = draw(Initial::Classic, &[1, 2, 2]);
+        let values = draw(Initial::Classic, &[[1, 2], [2, 2]]);
         let mut generator = Mt19937::new(1);
         let drawn: Vec<f64> = (0..10).map(|_| generator.uniform(-0.01, 0.01)).collect();
         let order = [8, 9, 6, 7, 2, 3, 4, 5, 0, 1];

@@ -3,6 +3,8 @@
 //! To add a model, write a file beside this one and add its row to [`MODELS`].
 
 mod activation;
+mod cnn;
+mod convolution;
 mod descent;
 mod initial;
 mod mlp;
@@ -11,6 +13,7 @@ mod network;
 mod pass;
 mod softmax;
 mod step;
+mod workspace;
 
 use std::fmt;
 use std::sync::Arc;
@@ -178,7 +181,7 @@ impl std::error::Error for ModelError {}
 /// Every model that can be named.
 pub static MODELS: Table<Arc<dyn Model>> = Table {
     kind: "model",
-    rows: &[mlp::ROW, softmax::ROW],
+    rows: &[mlp::ROW, softmax::ROW, cnn::ROW],
 };
 
 /// The element types a model may be asked for; the first is the default.

@@ -1,4 +1,4 @@
-//! Networks of dense layers: what softmax regression and perceptrons have in common.
+//! Networks of dense layers, perhaps behind convolutions: what all models here have in common.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -6,9 +6,11 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2};
 
 use super::activation::Activation;
+use super::convolution::Convolution;
 use super::descent::descend;
 use super::initial::Initial;
-use super::pass::{BLOCK, Layer, Workspace};
+use super::pass::{BLOCK, Layer};
+use super::workspace::Workspace;
 use super::{Model, ModelError, Predictions, Start, Trained};
 use crate::ml::data::Dataset;
 use crate::ml::kernel::Isa;
@@ -22,13 +24,16 @@ use crate::seed::{Purpose, Seed, Stream};
 use crate::spec::{Arguments, SpecError};
 
 /// Widest layer of a network.
-const MAX_WIDTH: usize = 1 << 20;
+pub(super) const MAX_WIDTH: usize = 1 << 20;
 
 /// Dense layers with a function between them; the last gives the scores of the classes.
 ///
-/// Its tensors are `layers.N.weight` (inputs x outputs) and `layers.N.bias` (outputs).
+/// Its tensors are `layers.N.weight` (inputs x outputs) and `layers.N.bias` (outputs), those of convolutions first:
+/// their weights are lines x pixels x channels of the window x filters. The last images enter the dense layers channel
+/// after channel, each line by line.
 #[derive(Clone)]
 pub(super) struct Network {
+    convolutions: Vec<Convolution>,
     widths: Vec<usize>,
     layers: Vec<Layer>,
     activation: Activation,
@@ -44,18 +49,22 @@ pub(super) fn widths(
     allowed: &str,
 ) -> Result<Vec<usize>, SpecError> {
     let text = arguments.required_value(allowed)?;
-    let widths: Option<Vec<usize>> = text
-        .split('-')
-        .map(|width| {
-            width
-                .parse()
-                .ok()
-                .filter(|width| (1..=MAX_WIDTH).contains(width))
-        })
-        .collect();
-    widths
-        .filter(|widths| count.contains(&widths.len()))
-        .ok_or_else(|| arguments.bad_value(allowed))
+    whole_numbers(text, '-', count, MAX_WIDTH).ok_or_else(|| arguments.bad_value(allowed))
+}
+
+/// Reads so many whole numbers of 1 to `largest`.
+pub(super) fn whole_numbers(
+    text: &str,
+    between: char,
+    count: RangeInclusive<usize>,
+    largest: usize,
+) -> Option<Vec<usize>> {
+    let number = |text: &str| {
+        let number = text.parse().ok();
+        number.filter(|number| (1..=largest).contains(number))
+    };
+    let numbers: Option<Vec<usize>> = text.split(between).map(number).collect();
+    numbers.filter(|numbers| count.contains(&numbers.len()))
 }
 
 impl Network {
@@ -67,23 +76,44 @@ impl Network {
         initial: Initial,
         dtype: DType,
     ) -> Result<Self, LayoutError> {
-        let mut tensors = Vec::new();
-        for (number, pair) in widths.windows(2).enumerate() {
-            tensors.push(Tensor::new(
-                format!("layers.{number}.weight"),
-                [pair[0], pair[1]],
-            ));
-            tensors.push(Tensor::new(format!("layers.{number}.bias"), [pair[1]]));
-        }
-        let layout = Layout::new(dtype, tensors)?;
-        let layer = |(number, pair): (usize, &[usize])| Layer {
+        Network::behind(Vec::new(), widths, activation, initial, dtype)
+    }
+
+    /// The same behind convolutions; the first width is then the number of values of the last images.
+    pub fn behind(
+        mut convolutions: Vec<Convolution>,
+        widths: Vec<usize>,
+        activation: Activation,
+        initial: Initial,
+        dtype: DType,
+    ) -> Result<Self, LayoutError> {
+        let layer = |pair: &[usize]| Layer {
             inputs: pair[0],
             outputs: pair[1],
-            weights: layout.range(2 * number),
-            biases: layout.range(2 * number + 1),
+            weights: 0..0,
+            biases: 0..0,
         };
-        let layers = widths.windows(2).enumerate().map(layer).collect();
+        let mut layers: Vec<Layer> = widths.windows(2).map(layer).collect();
+        let shape = |of: &Convolution| {
+            let side = of.window.side;
+            vec![side, side, of.window.channels, of.layer.outputs]
+        };
+        let shapes = convolutions.iter().map(shape);
+        let shapes = shapes.chain(widths.windows(2).map(<[usize]>::to_vec));
+        let mut tensors = Vec::new();
+        for (number, shape) in shapes.enumerate() {
+            let outputs = shape[shape.len() - 1];
+            tensors.push(Tensor::new(format!("layers.{number}.weight"), shape));
+            tensors.push(Tensor::new(format!("layers.{number}.bias"), [outputs]));
+        }
+        let layout = Layout::new(dtype, tensors)?;
+        let all = convolutions.iter_mut().map(|of| &mut of.layer);
+        for (number, layer) in all.chain(&mut layers).enumerate() {
+            layer.weights = layout.range(2 * number);
+            layer.biases = layout.range(2 * number + 1);
+        }
         Ok(Network {
+            convolutions,
             widths,
             layers,
             activation,
@@ -96,7 +126,10 @@ impl Network {
     /// Draws the first values.
     fn draw<T: Real>(&self, values: &mut [T], stream: Stream) {
         let mut places = values.iter_mut();
-        self.initial.draw(&self.widths, stream, |value| {
+        let layers = self.convolutions.iter().map(|of| &of.layer);
+        let layers = layers.chain(&self.layers);
+        let layers: Vec<[usize; 2]> = layers.map(|of| [of.inputs, of.outputs]).collect();
+        self.initial.draw(&layers, stream, |value| {
             if let Some(place) = places.next() {
                 *place = T::from_f64(value);
             }
@@ -109,6 +142,11 @@ impl Network {
             return Err(ModelError::Layout);
         }
         T::of(parameters).ok_or(ModelError::Layout)
+    }
+
+    fn workspace<T: Real>(&self, parameters: &[T]) -> Workspace<'_, T> {
+        let (convolutions, layers) = (&self.convolutions, &self.layers);
+        Workspace::new(self.isa, convolutions, layers, self.activation, parameters)
     }
 
     fn check_features(&self, data: usize) -> Result<(), ModelError> {
@@ -144,7 +182,7 @@ impl Network {
         let correction = start.correction.map(|all| self.values::<T>(all));
         let correction = correction.transpose()?;
         let mut new = old.to_vec();
-        let mut workspace = Workspace::new(self.isa, &self.layers, self.activation, old);
+        let mut workspace = self.workspace(old);
         let descent = descend(&mut workspace, data, how, correction, stream, cancelled)?;
         workspace.store(&mut new);
         for (new, old) in new.iter_mut().zip(old) {
@@ -220,7 +258,7 @@ impl Network {
         features: ArrayView2<f32>,
         mut with: impl FnMut(usize, &mut [f64]),
     ) {
-        let mut workspace = Workspace::new(self.isa, &self.layers, self.activation, values);
+        let mut workspace = self.workspace(values);
         for first in (0..features.nrows()).step_by(BLOCK) {
             let rows = BLOCK.min(features.nrows() - first);
             workspace.load_from(features, first, rows);
@@ -252,7 +290,10 @@ impl Model for Network {
     }
 
     fn features(&self) -> usize {
-        self.widths[0]
+        match self.convolutions.first() {
+            Some(Convolution { window, .. }) => window.width * window.height * window.channels,
+            None => self.widths[0],
+        }
     }
 
     fn classes(&self) -> usize {

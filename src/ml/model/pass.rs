@@ -11,7 +11,7 @@ use super::activation::Activation;
 use super::step::Stepper;
 use crate::math::{exp_each, ln_each};
 use crate::ml::data::Dataset;
-use crate::ml::kernel::{Gradient, Isa, Panels, narrow, product, widen};
+use crate::ml::kernel::{Gradient, Isa, Panels, Rows, narrow, product, widen};
 use crate::ml::objective::Objective;
 use crate::ml::real::Real;
 
@@ -76,7 +76,8 @@ pub(super) struct Workspace<'a, T> {
     activation: Activation,
     /// Biases and weights of each layer.
     parameters: Vec<Panels<T>>,
-    /// Transposed weights of each layer but the first, below a row of zeros, for the way back.
+    /// Transposed weights of each layer, below a row of zeros, for the way back; but those of the first
+    /// only where there is something before it.
     transposed: Vec<Panels<T>>,
     /// Sums over the rows of a step's blocks but the last, of biases and weights.
     sums: Vec<Panels<T>>,
@@ -90,19 +91,31 @@ pub(super) struct Workspace<'a, T> {
 }
 
 impl<'a, T: Real> Workspace<'a, T> {
-    /// Memory for passes at these parameters.
-    pub fn new(isa: Isa, layers: &'a [Layer], activation: Activation, parameters: &[T]) -> Self {
+    /// Memory for passes at these parameters. If there are other layers before these (`is_front` is
+    /// not set), the way back goes on to [`Workspace::input_derivatives`].
+    pub fn new(
+        isa: Isa,
+        layers: &'a [Layer],
+        activation: Activation,
+        parameters: &[T],
+        is_front: bool,
+    ) -> Self {
         let transposed = |layer: &Layer| Panels::new(isa, 1 + layer.outputs, layer.inputs);
-        let all = pack(isa, layers, parameters);
+        let all = pack_all(isa, layers, parameters);
         let rows = |width| vec![T::ZERO; BLOCK * width];
         let mut results = vec![rows(layers[0].inputs)];
         results.extend(all.iter().map(|panels| rows(panels.width())));
-        let widest = all.iter().map(Panels::width).max().unwrap_or(0);
+        let transposed: Vec<Panels<T>> = layers[usize::from(is_front)..]
+            .iter()
+            .map(transposed)
+            .collect();
+        let widths = all.iter().chain(&transposed).map(Panels::width);
+        let widest = widths.max().unwrap_or(0);
         Workspace {
             isa,
             layers,
             activation,
-            transposed: layers[1..].iter().map(transposed).collect(),
+            transposed,
             sums: all.iter().map(Panels::zeros_like).collect(),
             parameters: all,
             results,
@@ -114,7 +127,7 @@ impl<'a, T: Real> Workspace<'a, T> {
 
     /// Values that lie as the parameters do, in panels of their shapes.
     pub fn pack(&self, values: &[T]) -> Vec<Panels<T>> {
-        pack(self.isa, self.layers, values)
+        pack_all(self.isa, self.layers, values)
     }
 
     /// Biases and weights of each layer.
@@ -132,7 +145,8 @@ impl<'a, T: Real> Workspace<'a, T> {
 
     /// Gets ready for the way back at the parameters as they are.
     pub fn start_step(&mut self) {
-        for (transposed, panels) in self.transposed.iter_mut().zip(&self.parameters[1..]) {
+        let panels = self.parameters.iter().rev();
+        for (transposed, panels) in self.transposed.iter_mut().rev().zip(panels) {
             transposed.load_transposed(panels);
         }
     }
@@ -155,6 +169,18 @@ impl<'a, T: Real> Workspace<'a, T> {
         }
     }
 
+    /// Where [`Workspace::forward`] reads the inputs of the first layer (rows x inputs).
+    pub fn inputs(&mut self) -> &mut [T] {
+        &mut self.results[0]
+    }
+
+    /// What [`Workspace::backward`] leaves for layers before these: derivatives of the loss by the inputs of the
+    /// first, and the values from one row of them to the next.
+    pub fn input_derivatives(&self) -> (&[T], usize) {
+        let step = self.transposed[0].width();
+        (&self.derivatives[0], step)
+    }
+
     /// Works out the scores of the first `rows` loaded rows (rows x classes).
     pub fn forward(&mut self, rows: usize) -> &mut [f64] {
         let mut step = self.layers[0].inputs;
@@ -162,7 +188,7 @@ impl<'a, T: Real> Workspace<'a, T> {
         for (number, panels) in self.parameters.iter().enumerate() {
             let (before, after) = self.results.split_at_mut(number + 1);
             let output = &mut after[0][..rows * panels.width()];
-            product(self.isa, output, &before[number], step, panels);
+            product(self.isa, output, Rows::of(&before[number], step), panels);
             step = panels.width();
             if number < last {
                 self.activation.apply(self.isa, output);
@@ -190,28 +216,37 @@ impl<'a, T: Real> Workspace<'a, T> {
 
     /// Adds the gradient over `rows` rows, after [`Workspace::differentiate`], to that of the step,
     /// which begins with them if they are its first. If they are its last too, that is if there is
-    /// a `stepper`, takes the step.
-    pub fn backward(&mut self, rows: usize, is_first: bool, mut stepper: Option<&mut Stepper<T>>) {
+    /// a `stepper`, takes the step; it knows the first layer by the number of layers before these.
+    pub fn backward(
+        &mut self,
+        rows: usize,
+        is_first: bool,
+        before_these: usize,
+        mut stepper: Option<&mut Stepper<T>>,
+    ) {
         for number in (0..self.layers.len()).rev() {
             let panels = &mut self.parameters[number];
             let [here, before] = &mut self.derivatives;
             let derivatives = &here[..rows * panels.width()];
             let inputs_step = self.results[number].len() / BLOCK;
-            if number > 0 {
-                let before = &mut before[..rows * inputs_step];
-                let transposed = &self.transposed[number - 1];
-                product(self.isa, before, derivatives, panels.width(), transposed);
-                let results = &self.results[number][..before.len()];
-                self.activation.backward(self.isa, before, results);
+            let skipped = self.layers.len() - self.transposed.len();
+            if number >= skipped {
+                let transposed = &self.transposed[number - skipped];
+                let before = &mut before[..rows * transposed.width()];
+                let derivatives = Rows::of(derivatives, panels.width());
+                product(self.isa, before, derivatives, transposed);
+                if number > 0 {
+                    let results = &self.results[number][..before.len()];
+                    self.activation.backward(self.isa, before, results);
+                }
             }
             let step = stepper.as_deref_mut();
             let gradient = Gradient {
-                inputs: &self.results[number],
-                inputs_step,
+                inputs: Rows::of(&self.results[number], inputs_step),
                 derivatives,
                 sums: &mut self.sums[number],
                 is_first,
-                step: step.map(|stepper| stepper.of_layer(number, panels)),
+                step: step.map(|stepper| stepper.of_layer(before_these + number, panels)),
             };
             gradient.add(self.isa);
             self.derivatives.swap(0, 1);
@@ -220,12 +255,17 @@ impl<'a, T: Real> Workspace<'a, T> {
 }
 
 /// Biases and weights of each layer.
-fn pack<T: Real>(isa: Isa, layers: &[Layer], values: &[T]) -> Vec<Panels<T>> {
-    let one = |layer: &Layer| {
-        let mut panels = Panels::new(isa, 1 + layer.inputs, layer.outputs);
-        panels.load(0, &values[layer.biases.clone()]);
-        panels.load(1, &values[layer.weights.clone()]);
-        panels
-    };
-    layers.iter().map(one).collect()
+fn pack_all<T: Real>(isa: Isa, layers: &[Layer], values: &[T]) -> Vec<Panels<T>> {
+    layers
+        .iter()
+        .map(|layer| pack(isa, layer, values))
+        .collect()
+}
+
+/// Biases and weights of a layer.
+pub(super) fn pack<T: Real>(isa: Isa, layer: &Layer, values: &[T]) -> Panels<T> {
+    let mut panels = Panels::new(isa, 1 + layer.inputs, layer.outputs);
+    panels.load(0, &values[layer.biases.clone()]);
+    panels.load(1, &values[layer.weights.clone()]);
+    panels
 }

@@ -22,18 +22,19 @@ impl<T: Real> Stepper<T> {
     /// For a training that begins at these parameters.
     pub fn new(
         how: &Training,
-        parameters: &[Panels<T>],
+        parameters: &[&Panels<T>],
         correction: Option<Vec<Panels<T>>>,
     ) -> Self {
         let rule = how.rule();
         let used = |value: f64| (value != 0.0).then(|| T::from_f64(value));
-        let zeros = || parameters.iter().map(Panels::zeros_like).collect();
+        let zeros = || parameters.iter().map(|all| all.zeros_like()).collect();
+        let begin = || parameters.iter().map(|all| Panels::clone(all)).collect();
         Stepper {
             learning_rate: how.learning_rate(),
             scale: 1.0,
             is_plain: rule.is_plain() && correction.is_none(),
             decay: used(rule.weight_decay),
-            proximal: used(rule.proximal).map(|pull| (parameters.to_vec(), pull)),
+            proximal: used(rule.proximal).map(|pull| (begin(), pull)),
             correction,
             velocity: used(rule.momentum).map(|share| (zeros(), share)),
         }

@@ -335,5 +335,5 @@ fn specs_say_what_is_wrong() {
         assert!(MODELS.build(text).is_err(), "{text}");
     }
     let near = MODELS.build("mpl:4-3-2").err().unwrap().to_string();
-    assert_eq!(near, "unknown model `mpl`; known: mlp, softmax");
+    assert_eq!(near, "unknown model `mpl`; known: mlp, softmax, cnn");
 }
