@@ -175,17 +175,22 @@ fn squares_between<const COUNT: usize>(one: &Block, others: [&Block; COUNT]) -> 
     sums.map(|sums| sums.iter().sum())
 }
 
+/// A few values of all members at a time, whose sums then stay in registers.
 #[inline(always)]
 fn write_mean(blocks: &[Block], group: &[usize], out: &mut [f32]) {
-    let mut sums = [0.0; BLOCK];
-    for &member in group {
-        for (sum, value) in sums.iter_mut().zip(&blocks[member]) {
-            *sum += value;
-        }
-    }
+    const FEW: usize = 16;
     let count = group.len() as f64;
-    for (out, sum) in out.iter_mut().zip(sums) {
-        *out = (sum / count) as f32;
+    for (at, out) in out.chunks_mut(FEW).enumerate() {
+        let mut sums = [0.0; FEW];
+        for &member in group {
+            let values = &blocks[member].as_chunks::<FEW>().0[at];
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += value;
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = (sum / count) as f32;
+        }
     }
 }
 
