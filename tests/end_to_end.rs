@@ -305,6 +305,7 @@ fn the_classic_letters_job_repeats_its_published_error_whatever_happens() {
             learning_rate: 1e-4,
             objective: Some("cross-entropy:sum".to_owned()),
             plateau: Some(0.2),
+            ..Default::default()
         }),
         strategy: Some("fedavg:mean=uniform".to_owned()),
         ..Plan::default()
