@@ -234,6 +234,7 @@ fn letters(setting: &Setting) {
             learning_rate: 1e-4,
             objective: Some("cross-entropy:sum".to_owned()),
             plateau: Some(0.2),
+            ..Training::default()
         }),
         strategy: Some("fedavg:mean=uniform".to_owned()),
         ..Plan::default()

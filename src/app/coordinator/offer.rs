@@ -86,13 +86,13 @@ impl Offer {
                     ..self.train(run, attempt, *round, shards, limit)?
                 };
                 (
-                    Request::Train(request, self.bounds.clone()?),
+                    Request::Train(Box::new(request), self.bounds.clone()?),
                     self.blobs(shards),
                 )
             }
             Work::Evaluate { round, shard } => {
                 let request = self.evaluate(run, attempt, *round, *shard, limit)?;
-                (Request::Evaluate(request), self.blobs(&[*shard]))
+                (Request::Evaluate(Box::new(request)), self.blobs(&[*shard]))
             }
             Work::Initialise => {
                 let request = InitialiseRequest {
