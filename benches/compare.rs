@@ -224,7 +224,7 @@ fn mnist(setting: &Setting) {
                 epochs: Some(1),
                 batch: Some(10),
                 learning_rate: 0.03,
-                ..Training::default()..Training::default()
+                ..Training::default()
             }),
             seed: Some(seed),
             ..Plan::default()
@@ -276,6 +276,7 @@ fn letters(setting: &Setting) {
             learning_rate: 1e-4,
             objective: Some("cross-entropy:sum".to_owned()),
             plateau: Some(0.2),
+            ..Training::default()
         }),
         strategy: Some("fedavg:mean=uniform".to_owned()),
         ..Plan::default()

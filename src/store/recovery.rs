@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::folder::{Folder, JOURNAL, names, round_of};
 use super::journal;
-use super::record::{Record, What, read_plan};
+use super::plan::read_plan;
+use super::record::{Record, What};
 use crate::fed::{Ending, Entry, History, Plan, RoundReport, RunEvent};
 
 /// What the folder of a run says.

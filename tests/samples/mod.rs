@@ -102,8 +102,8 @@ pub fn train_request() -> compute_node::TrainRequest {
         largest_update: None,
         fold: None,
         codec: None,
-        correction: Some(payload()),
-        flip_labels: Some(false),
+        correction: None,
+        flip_labels: None,
     }
 }
 

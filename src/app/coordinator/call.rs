@@ -34,8 +34,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// What an attempt asks of a node.
 #[derive(Debug)]
 pub(super) enum Request {
-    Train(TrainRequest, UpdateBounds),
-    Evaluate(EvaluateRequest),
+    Train(Box<TrainRequest>, UpdateBounds),
+    Evaluate(Box<EvaluateRequest>),
     Initialise(InitialiseRequest),
 }
 

@@ -153,14 +153,14 @@ impl Offer {
                     ..self.train(run, attempt, *round, shards, limit)?
                 };
                 (
-                    Request::Train(request, self.bounds.clone()?),
+                    Request::Train(Box::new(request), self.bounds.clone()?),
                     self.blobs(self.base(shards), shards),
                 )
             }
             Work::Evaluate { round, shard } => {
                 let request = self.evaluate(run, attempt, *round, *shard, limit)?;
                 (
-                    Request::Evaluate(request),
+                    Request::Evaluate(Box::new(request)),
                     self.blobs(self.current.as_ref(), &[*shard]),
                 )
             }

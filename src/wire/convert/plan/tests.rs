@@ -1,0 +1,81 @@
+//! Tests of plans as messages.
+
+use super::*;
+
+#[test]
+fn an_empty_plan_is_the_default_job() {
+    let (plan, initial) = read(&coordinator::Plan::default()).unwrap();
+    assert_eq!(plan.data.spec, DEFAULT_DATA);
+    assert_eq!((plan.rounds, plan.training.epochs()), (20, 5));
+    assert_eq!(initial, None);
+    let (again, _) = read(&write(&plan)).unwrap();
+    assert_eq!(again, plan, "what is written reads back equal");
+}
+
+#[test]
+fn all_problems_are_named_at_once() {
+    let plan = coordinator::Plan {
+        model: Some("mlp:64".to_owned()),
+        rounds: Some(-3),
+        strategy: Some("fedavgg".to_owned()),
+        quorum: Some(1.5),
+        schedule: Some("cosin".to_owned()),
+        training: Some(compute_node::Training {
+            learning_rate: f64::NAN,
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let problems = read(&plan).unwrap_err();
+    let fields: Vec<&str> = problems.iter().map(|p| p.field.as_str()).collect();
+    for field in [
+        "plan.model",
+        "plan.rounds",
+        "plan.strategy",
+        "plan.quorum",
+        "plan.schedule",
+        "plan.training.learning_rate",
+    ] {
+        assert!(
+            fields.contains(&field),
+            "{field} is missing in {problems:?}"
+        );
+    }
+}
+
+#[test]
+fn rules_and_schedules_travel_and_are_checked() {
+    let plan = |momentum| coordinator::Plan {
+        training: Some(compute_node::Training {
+            learning_rate: 0.5,
+            momentum: Some(momentum),
+            weight_decay: Some(0.01),
+            proximal: Some(0.1),
+            ..Default::default()
+        }),
+        schedule: Some("exponential:factor=0.5".to_owned()),
+        ..Default::default()
+    };
+    let (good, _) = read(&plan(0.9)).unwrap();
+    assert_eq!(good.training.rule().momentum, 0.9);
+    assert_eq!((good.learning_rate(1), good.learning_rate(3)), (0.5, 0.125));
+    assert_eq!(read(&write(&good)).unwrap().0, good);
+    let problems = read(&plan(1.0)).unwrap_err();
+    assert_eq!(problems[0].field, "plan.training.momentum");
+}
+
+#[test]
+fn unknown_models_are_left_to_nodes() {
+    let plan = coordinator::Plan {
+        model: Some("forest:trees=10".to_owned()),
+        ..Default::default()
+    };
+    assert_eq!(read(&plan).unwrap().0.model, "forest:trees=10");
+}
+
+#[test]
+fn shipped_data_is_opened_as_a_path() {
+    assert_eq!(opened_as("ship:a/b.csv,label=y"), "path:a/b.csv,label=y");
+    assert_eq!(opened_as("builtin:digits"), "builtin:digits");
+    assert_eq!(opened_as("private:"), "private:");
+}
