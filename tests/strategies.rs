@@ -16,7 +16,7 @@ use roundtable::wire::stubs::types::DataRef;
 const REMEMBERING: [&str; 5] = ["fedavgm", "fedyogi", "scaffold", "feddyn", BUFFERED];
 const BUFFERED: &str = "fedbuff:buffer=3,concurrency=6,stale=2";
 
-/// Shards that differ in size and classes, and half of them a round.
+/// Shards that differ in size, and half of them a round.
 fn plan(strategy: &str) -> Plan {
     let one_step = strategy == "fedsgd";
     let steps = |number| (!one_step).then_some(number);
@@ -24,7 +24,7 @@ fn plan(strategy: &str) -> Plan {
         strategy: Some(strategy.to_owned()),
         data: Some(DataRef {
             spec: "builtin:digits".to_owned(),
-            partition: Some("dirichlet:alpha=0.3".to_owned()),
+            partition: Some("quantity:alpha=0.5".to_owned()),
             shards: Some(10),
             ..DataRef::default()
         }),
