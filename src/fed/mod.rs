@@ -31,6 +31,7 @@ pub mod schedule;
 pub mod shard_memory;
 mod status;
 pub mod strategy;
+mod tally;
 mod telling;
 
 pub use attackers::Assault;
