@@ -160,6 +160,8 @@ struct EvaluateRequest {
   8: required list<types.ShardRef> shards
   9: required i64 seed
   10: optional i64 budget_ms
+  /** After the last round: the metrics should be as full as the node can make them. */
+  11: optional bool full
 }
 
 struct EvaluateReply {

@@ -98,6 +98,17 @@ struct MissingReply {
   1: required list<binary> missing
 }
 
+/** How far participants differ: accuracies, of which each counts the same, however many rows it has. */
+struct Spread {
+  /** Participants with rows to evaluate on. */
+  1: required i32 participants
+  2: required double mean
+  /** Standard deviation, the mean square being taken over all of them. */
+  3: required double deviation
+  /** Mean over the worst tenth of the participants, rounded up. */
+  4: required double worst_tenth
+}
+
 /** How well parameters do on a set of rows. */
 struct Metrics {
   1: required i64 rows
@@ -107,6 +118,19 @@ struct Metrics {
   3: optional double accuracy
   /** Rows classified correctly; exact where the share is rounded. */
   4: optional i64 correct
+  /** Which classes are taken for which: classes x classes counts, row by row, where the right class is the row and the
+   * class that was said the column. Their sum is `rows`, that of the diagonal `correct`. After every round with up to
+   * 16 classes, after the last one with up to 1,000. */
+  5: optional list<i64> confusion
+  /** Of two classes, after the last round: the area under the ROC curve, class 1 being the positive one. */
+  6: optional double auc
+  /** The true area is no farther from `auc` than this; absent where it is exact. */
+  7: optional double auc_error
+  /** From nodes, of two classes: rows of class 0, then of class 1, each in 4,096 cells by the score of class 1 less that
+   * of class 0, d: cell floor(128 * d) + 2048, the outermost ones taking all beyond. */
+  8: optional list<i64> score_grid
+  /** How far participants differ, where each evaluates on rows of its own. */
+  9: optional Spread spread
 }
 
 /** Why a call failed, for programs. */

@@ -134,6 +134,7 @@ fn it_trains_and_evaluates_and_answers_the_same_again() {
         shards: train.shards,
         seed: 1,
         budget_ms: None,
+        full: None,
     };
     let found = ask(&mut client, |node| node.evaluate(&evaluate)).expect("metrics");
     assert_eq!(found.metrics.rows, trained.rows);

@@ -55,6 +55,7 @@ fn report(round: u32) -> RoundReport {
                 50 + u64::from(round)
             },
             loss: 0.1 + f64::from(round) / 3.0,
+            detail: None,
         }),
         training_loss: if round == 2 { f64::INFINITY } else { 0.7 },
         asked: 4,

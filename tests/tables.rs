@@ -35,7 +35,7 @@ fn training() -> Training {
 fn data() -> DataRef {
     DataRef {
         spec: "builtin:digits".to_owned(),
-        shards: Some(8),
+        shards: Some(10),
         ..DataRef::default()
     }
 }

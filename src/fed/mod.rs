@@ -32,6 +32,7 @@ pub mod shard_memory;
 mod status;
 mod stragglers;
 pub mod strategy;
+mod tally;
 mod telling;
 
 pub use attackers::Assault;

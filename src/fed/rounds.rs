@@ -1,13 +1,12 @@
 //! One round after the other: asked, counted, stepped, evaluated, reported.
 
-use std::collections::BTreeMap;
-
 use super::bundle;
 use super::event::{Command, Evaluation, Stepped, Work};
 use super::federation::Federation;
 use super::report::RunEvent;
 use super::round::{Round, Verdict};
 use super::run::{Ending, Phase, RunId};
+use super::tally::Tally;
 use crate::cluster::Time;
 use crate::ml::metrics::Metrics;
 
@@ -140,12 +139,10 @@ impl Federation {
             return self.finish_round(now, id, &round, None, digest);
         }
         let cohort = round.cohort().to_vec();
-        let awaited = cohort.len();
         run.phase = Phase::Evaluating {
             round,
             digest,
-            metrics: BTreeMap::new(),
-            awaited,
+            tally: Tally::awaiting(cohort.len()),
         };
         match run.evaluation {
             Evaluation::Nowhere => {}
@@ -197,21 +194,16 @@ impl Federation {
         let Phase::Evaluating {
             round,
             digest,
-            metrics,
-            awaited,
+            tally,
         } = &mut run.phase
         else {
             return;
         };
-        *awaited = awaited.saturating_sub(1);
-        if let Some(found) = found {
-            metrics.insert(shard, found);
-        }
-        if *awaited > 0 {
+        tally.take(shard, found);
+        if !tally.is_complete() {
             return;
         }
-        // In the order of the shards, so that the digits do not depend on who answered first.
-        let merged = metrics.values().copied().reduce(|a, b| a.merge(&b));
+        let merged = tally.total();
         let (round, digest) = (round.clone(), *digest);
         self.finish_round(now, id, &round, merged, digest);
     }

@@ -1,6 +1,5 @@
 //! One run: its plan, its phase and what it has finished.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,8 +9,8 @@ use super::log::Log;
 use super::plan::Plan;
 use super::report::{Report, RoundReport};
 use super::round::Round;
+use super::tally::Tally;
 use crate::cluster::{GroupId, Time};
-use crate::ml::metrics::Metrics;
 
 /// Names a run, for good: chosen from the client's key, never used for another run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +40,7 @@ impl fmt::Display for Ending {
         match self {
             Ending::Succeeded(report) => {
                 write!(f, "finished after {} rounds", report.rounds)?;
-                match report.metrics {
+                match &report.metrics {
                     Some(metrics) => write!(f, ", accuracy {:.4}", metrics.accuracy()),
                     None => Ok(()),
                 }
@@ -68,9 +67,8 @@ pub(super) enum Phase {
     Evaluating {
         round: Round,
         digest: [u8; 32],
-        /// Answers of the nodes by shard, and how many are still awaited.
-        metrics: BTreeMap<u32, Metrics>,
-        awaited: usize,
+        /// What the nodes found.
+        tally: Tally,
     },
     /// A round is finished; the next one begins when more is recorded.
     Recording,
@@ -147,7 +145,7 @@ impl Run {
     /// The report of a run whose rounds are all finished.
     pub(super) fn report(&self, now: Time) -> Report {
         Report {
-            metrics: self.last.as_ref().and_then(|last| last.metrics),
+            metrics: self.last.as_ref().and_then(|last| last.metrics.clone()),
             rounds: self.finished,
             took: self.before + now.since(self.started),
             digest: self.last.as_ref().map_or([0; 32], |last| last.digest),

@@ -211,7 +211,7 @@ impl Folder {
     }
 
     fn judge(&mut self, report: &RoundReport) {
-        if let Some(metrics) = report.metrics
+        if let Some(metrics) = &report.metrics
             && self.is_best(report)
         {
             self.best = Some((metrics.accuracy(), report.round));

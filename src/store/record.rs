@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::PlanJson;
 use crate::fed::{Ending, Omission, Plan, Report, RoundReport};
-use crate::ml::metrics::Metrics;
+
+mod metrics;
+
+use metrics::{MetricsJson, float};
 
 /// One record: an entry of a run's log, the first with the plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,32 +79,6 @@ enum WhatJson {
     Round(RoundJson),
     Notice(String),
     Ended(EndingJson),
-}
-
-#[derive(Serialize, Deserialize)]
-struct MetricsJson {
-    rows: u64,
-    correct: u64,
-    #[serde(with = "float")]
-    loss: f64,
-}
-
-impl MetricsJson {
-    fn of(metrics: &Metrics) -> MetricsJson {
-        MetricsJson {
-            rows: metrics.rows,
-            correct: metrics.correct,
-            loss: metrics.loss,
-        }
-    }
-
-    fn read(&self) -> Metrics {
-        Metrics {
-            rows: self.rows,
-            correct: self.correct,
-            loss: self.loss,
-        }
-    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -240,32 +217,4 @@ fn unhex(text: &str) -> Result<[u8; 32], String> {
         *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| wrong())?;
     }
     Ok(digest)
-}
-
-/// Numbers that JSON does not know are kept as text: a loss may be infinite.
-mod float {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Read {
-        Number(f64),
-        Text(String),
-    }
-
-    #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
-    pub fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
-        if value.is_finite() {
-            to.serialize_f64(*value)
-        } else {
-            to.serialize_str(&value.to_string())
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-        match Read::deserialize(from)? {
-            Read::Number(value) => Ok(value),
-            Read::Text(text) => text.parse().map_err(serde::de::Error::custom),
-        }
-    }
 }

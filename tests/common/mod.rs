@@ -42,6 +42,7 @@ pub fn metrics(rows: u64, loss: f64) -> Metrics {
         rows,
         loss,
         correct: rows / 2,
+        detail: None,
     }
 }
 

@@ -139,7 +139,7 @@ pub fn round() -> central::RoundReport {
             rows: 360,
             loss: 0.25,
             accuracy: Some(0.9375),
-            correct: None,
+            ..types::Metrics::default()
         }),
         omitted: Some(vec![central::Omission {
             shard: text("3"),

@@ -98,7 +98,7 @@ fn show_report(report: &RoundReport) -> String {
         report.training_loss,
         report.retries,
         report.refusals,
-        report.metrics.map_or(0, |metrics| metrics.rows),
+        report.metrics.as_ref().map_or(0, |metrics| metrics.rows),
         report.took,
         omitted.concat()
     )

@@ -171,6 +171,7 @@ impl World {
                     rows: 10,
                     correct: 5,
                     loss: 0.5,
+                    detail: None,
                 };
                 self.report_soon(2_000, Event::Evaluated(run, round, Ok(metrics)));
             }

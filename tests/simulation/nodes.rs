@@ -210,6 +210,7 @@ impl World {
                     rows: 5,
                     correct: 3,
                     loss: 0.5,
+                    detail: None,
                 })
             }
             Work::Initialise => Answer::Parameters,

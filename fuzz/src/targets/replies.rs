@@ -79,7 +79,7 @@ fn of_node(method: u8, client: &mut Node) -> bool {
         3 => read(
             client.evaluate(&node::EvaluateRequest::default()),
             |reply| {
-                if let Ok(metrics) = foreign::metrics(&reply.metrics) {
+                if let Ok(metrics) = foreign::metrics(&reply.metrics, Some(2)) {
                     assert!(metrics.correct <= metrics.rows);
                 }
             },

@@ -232,7 +232,7 @@ mod tests {
                     rows: 360,
                     loss: 0.21,
                     accuracy: Some(0.94167),
-                    correct: None,
+                    ..Metrics::default()
                 }),
                 asked: Some(10),
                 counted: Some(9),

@@ -10,6 +10,7 @@ use super::current::Current;
 use super::model_file::about;
 use crate::app::held::Held;
 use crate::fed::{Entry, Plan, RoundReport, RunEvent, RunId};
+use crate::ml::metrics::Metrics;
 use crate::store::safetensors::About;
 use crate::store::{Folder, Pieces, Record, Remembered, Snapshot, What};
 
@@ -63,7 +64,8 @@ impl Book {
 
     /// Which of the waiting rounds is the best, if it is better than all that are kept.
     fn best(&self) -> Option<usize> {
-        let accuracy = |report: &RoundReport| report.metrics.map_or(-1.0, |m| m.accuracy());
+        let accuracy =
+            |report: &RoundReport| report.metrics.as_ref().map_or(-1.0, Metrics::accuracy);
         let mut best: Option<(usize, f64)> = None;
         for (number, (entry, finished)) in self.open.iter().enumerate() {
             let (RunEvent::Round(report), Some(_)) = (&entry.event, finished) else {

@@ -35,7 +35,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) enum Request {
     Train(Box<TrainRequest>, UpdateBounds),
-    Evaluate(Box<EvaluateRequest>),
+    /// With the classes of the model, if they are known.
+    Evaluate(Box<EvaluateRequest>, Option<usize>),
     Initialise(InitialiseRequest),
 }
 
@@ -235,9 +236,9 @@ fn ask(
             reporter.keep(job.attempt, parcel);
             Ok(Answer::Update(trained, fingerprint))
         }
-        Request::Evaluate(request) => {
+        Request::Evaluate(request, classes) => {
             let reply = node.call("evaluate", deadline, |node| node.evaluate(request))?;
-            Ok(Answer::Metrics(foreign::metrics(&reply.metrics)?))
+            Ok(Answer::Metrics(foreign::metrics(&reply.metrics, *classes)?))
         }
         Request::Initialise(request) => {
             let reply: InitialiseReply =

@@ -16,7 +16,7 @@ use crate::fed::aggregate::{AddError, Addend, ExactSum};
 use crate::fed::asynchrony::Asynchrony;
 use crate::fed::{Evaluation, Plan, RunId};
 use crate::ml::data::{Dataset, Root};
-use crate::ml::metrics::Metrics;
+use crate::ml::metrics::{Depth, Metrics};
 use crate::ml::model::{MODELS, Model};
 use crate::spec::SpecError;
 use crate::wire::codec::CODECS;
@@ -102,6 +102,7 @@ impl Materials {
         }
         let mut offer = Offer {
             model_spec,
+            classes: model.as_ref().map(|model| model.classes()),
             shards: rows.shards,
             shipped: rows.shipped,
             current: kept.current,
@@ -244,7 +245,11 @@ impl Materials {
         let (Some(model), Some(rows)) = (&self.model, &self.held_out) else {
             return Err("nothing to evaluate on".to_owned());
         };
-        let found = model.evaluate(&current.parameters()?, rows);
+        let depth = match current.round >= self.plan.rounds {
+            true => Depth::Final,
+            false => Depth::Round,
+        };
+        let found = model.examine(&current.parameters()?, rows, depth);
         found.map_err(|error| error.to_string())
     }
 

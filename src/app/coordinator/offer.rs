@@ -33,6 +33,8 @@ pub(super) struct Offer {
     pub(super) plan: Plan,
     /// The model's spec with its sizes.
     pub(super) model_spec: String,
+    /// Classes of the model, if the coordinator knows it.
+    pub(super) classes: Option<usize>,
     pub(super) shards: Vec<Shard>,
     /// Shards that are sent: digest and bytes, in the order of the shards.
     pub(super) shipped: Vec<(Bytes, Held)>,
@@ -165,7 +167,7 @@ impl Offer {
             Work::Evaluate { round, shard } => {
                 let request = self.evaluate(run, attempt, *round, *shard, limit)?;
                 (
-                    Request::Evaluate(Box::new(request)),
+                    Request::Evaluate(Box::new(request), self.classes),
                     self.blobs(self.current.as_ref(), &[*shard]),
                 )
             }
@@ -281,6 +283,7 @@ impl Offer {
             shards: vec![self.shard_ref(shard)],
             seed: self.plan.seed.0.cast_signed(),
             budget_ms: Some(count(limit.as_millis())),
+            full: (round >= self.plan.rounds).then_some(true),
         })
     }
 

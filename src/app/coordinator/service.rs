@@ -194,7 +194,7 @@ impl CoordinatorHandler for Visit {
             .lock()
             .statuses(self.desk.clock.now(), limit.min(RUNS));
         Ok(RunsReply {
-            runs: statuses.iter().map(report::status).collect(),
+            runs: statuses.iter().map(report::listed).collect(),
         })
     }
 

@@ -16,7 +16,7 @@ use super::sources::OpenSource;
 use crate::app::held::{self, Held};
 use crate::clock;
 use crate::ml::data::Dataset;
-use crate::ml::metrics::Metrics;
+use crate::ml::metrics::{Depth, Metrics};
 use crate::ml::model::{Model, ModelError};
 use crate::ml::parameters::Parameters;
 use crate::net::{Peer, ReplyWriter, RequestReader, Service};
@@ -111,14 +111,21 @@ impl ComputeNodeHandler for Worker {
         let _slot = attempt.slot().map_err(interrupted)?;
         let parameters = self.parameters(&*model, &bytes)?;
         let place = self.place(&request.data, Seed(request.seed.cast_unsigned()))?;
+        let depth = match request.full {
+            Some(true) => Depth::Part,
+            _ => Depth::Round,
+        };
         let mut merged: Option<Metrics> = None;
         for (index, shard) in shards {
             let (rows, held_out) = self.rows(&place, index, shard)?;
             let rows = fitting(&*model, held_out.map_or(rows, Arc::new))?;
             let found = model
-                .evaluate(&parameters, &rows)
+                .examine(&parameters, &rows, depth)
                 .map_err(|error| untrained(&attempt, &error))?;
-            merged = Some(merged.map_or(found, |sum| sum.merge(&found)));
+            merged = Some(match merged {
+                Some(sum) => sum.merge(&found),
+                None => found,
+            });
         }
         let metrics = merged.ok_or_else(|| invalid("shards", "there are none", ""))?;
         Ok(EvaluateReply {

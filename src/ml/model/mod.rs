@@ -23,7 +23,7 @@ use ndarray::{Array2, ArrayView2};
 use super::data::Dataset;
 use super::kernel::Isa;
 use super::layout::{DType, Layout};
-use super::metrics::Metrics;
+use super::metrics::{Depth, Metrics};
 use super::parameters::{Parameters, ParametersError};
 use super::training::Training;
 use crate::seed::{Seed, Stream};
@@ -64,11 +64,24 @@ pub trait Model: Send + Sync {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Trained, ModelError>;
 
+    /// Mean cross-entropy and number of rows classified correctly, and what else `depth` asks for.
+    ///
+    /// # Errors
+    /// When parameters or data do not fit the model.
+    fn examine(
+        &self,
+        parameters: &Parameters,
+        data: &Dataset,
+        depth: Depth,
+    ) -> Result<Metrics, ModelError>;
+
     /// Mean cross-entropy and number of rows classified correctly.
     ///
     /// # Errors
     /// When parameters or data do not fit the model.
-    fn evaluate(&self, parameters: &Parameters, data: &Dataset) -> Result<Metrics, ModelError>;
+    fn evaluate(&self, parameters: &Parameters, data: &Dataset) -> Result<Metrics, ModelError> {
+        self.examine(parameters, data, Depth::Plain)
+    }
 
     /// Class and probabilities of every row of `features` (rows x features).
     ///

@@ -15,7 +15,7 @@ use super::{Model, ModelError, Predictions, Start, Trained};
 use crate::ml::data::Dataset;
 use crate::ml::kernel::Isa;
 use crate::ml::layout::{DType, Layout, LayoutError, Tensor};
-use crate::ml::metrics::Metrics;
+use crate::ml::metrics::{Depth, Detail, Metrics};
 use crate::ml::objective::{CrossEntropy, Objective, softmax};
 use crate::ml::parameters::{Parameters, Values};
 use crate::ml::real::{self, Real};
@@ -199,20 +199,31 @@ impl Network {
         })
     }
 
-    fn evaluate_as<T: Real>(
+    fn examine_as<T: Real>(
         &self,
         parameters: &Parameters,
         data: &Dataset,
+        depth: Depth,
     ) -> Result<Metrics, ModelError> {
         self.check(data)?;
         let values = self.values::<T>(parameters)?;
         let (mut loss, mut correct) = (0.0, 0);
+        let mut confusion = depth.confusion(self.classes());
+        let ranks = depth.ranks(self.classes());
+        let mut odds = Vec::new();
         let mut losses = [0.0; BLOCK];
         self.each_block::<T>(values, data.features(), |first, scores| {
             let rows = scores.len() / self.classes();
             let labels = &data.labels()[first..first + rows];
             for (scores, label) in scores.chunks_exact(self.classes()).zip(labels) {
-                correct += u64::from(largest(scores) == *label as usize);
+                let (right, said) = (*label as usize, largest(scores));
+                correct += u64::from(said == right);
+                if let Some(confusion) = &mut confusion {
+                    confusion.count(right, said);
+                }
+                if ranks {
+                    odds.push((scores[1] - scores[0], right == 1));
+                }
             }
             let losses = &mut losses[..rows];
             CrossEntropy::default().differentiate(self.isa, scores, labels, losses);
@@ -223,6 +234,12 @@ impl Network {
             rows,
             correct,
             loss: loss / rows as f64,
+            detail: Detail {
+                confusion,
+                ranking: ranks.then(|| depth.ranking(&mut odds)).flatten(),
+                spread: None,
+            }
+            .shared(),
         })
     }
 
@@ -324,10 +341,15 @@ impl Model for Network {
         }
     }
 
-    fn evaluate(&self, parameters: &Parameters, data: &Dataset) -> Result<Metrics, ModelError> {
+    fn examine(
+        &self,
+        parameters: &Parameters,
+        data: &Dataset,
+        depth: Depth,
+    ) -> Result<Metrics, ModelError> {
         match self.layout.dtype() {
-            DType::F32 => self.evaluate_as::<f32>(parameters, data),
-            DType::F64 => self.evaluate_as::<f64>(parameters, data),
+            DType::F32 => self.examine_as::<f32>(parameters, data, depth),
+            DType::F64 => self.examine_as::<f64>(parameters, data, depth),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{Invalid, check_hello, is_intact};
 use crate::cluster::{Greeting, Pulse};
 use crate::fed::Trained;
 use crate::ml::layout::{DType, Layout, Tensor};
-use crate::ml::metrics::Metrics;
+use crate::ml::metrics::{CELLS, Confusion, Detail, Grid, Metrics, Ranking};
 use crate::wire::stubs::compute_node::{HeartbeatReply, HelloReply, TrainReply};
 use crate::wire::stubs::types::{self, DType as WireDType, Payload};
 
@@ -68,11 +68,12 @@ pub fn trained(reply: &TrainReply, shards: usize) -> Result<Vec<Trained>, Invali
     told.iter().map(|one| trained(one.rows, one.loss)).collect()
 }
 
-/// Metrics of an evaluation.
+/// Metrics of an evaluation, of a model of so many classes, if that is known.
 ///
 /// # Errors
-/// When a count is negative or greater than its whole, or neither `accuracy` nor `correct` is there.
-pub fn metrics(found: &types::Metrics) -> Result<Metrics, Invalid> {
+/// When a count is negative or greater than its whole, neither `accuracy` nor `correct` is there, or counts that
+/// should add up to `rows` do not.
+pub fn metrics(found: &types::Metrics, classes: Option<usize>) -> Result<Metrics, Invalid> {
     let rows = rows(found.rows)?;
     let correct = match (found.correct, found.accuracy) {
         (Some(correct), _) => u64::try_from(correct).ok(),
@@ -81,17 +82,79 @@ pub fn metrics(found: &types::Metrics) -> Result<Metrics, Invalid> {
         }
         _ => None,
     };
-    match correct {
-        Some(correct) if correct <= rows => Ok(Metrics {
-            rows,
-            correct,
-            loss: found.loss,
-        }),
-        _ => Err(Invalid(format!(
+    let Some(correct) = correct.filter(|correct| *correct <= rows) else {
+        return Err(Invalid(format!(
             "its metrics make no sense: {:?} of {rows} rows correct, accuracy {:?}",
             found.correct, found.accuracy
-        ))),
+        )));
+    };
+    let matrix = found.confusion.as_deref();
+    let confusion = matrix.map(|counts| confusion(counts, classes, rows, correct));
+    let confusion = confusion.transpose()?;
+    let grid = found.score_grid.as_deref();
+    let grid = grid.map(|counts| grid_of(counts, confusion.as_ref(), rows));
+    Ok(Metrics {
+        rows,
+        correct,
+        loss: found.loss,
+        detail: Detail {
+            confusion,
+            ranking: grid.transpose()?.map(Ranking::Grid),
+            spread: None,
+        }
+        .shared(),
+    })
+}
+
+fn counts(claimed: &[i64], what: &str) -> Result<Vec<u64>, Invalid> {
+    let count = |&count: &i64| {
+        u64::try_from(count).map_err(|_| Invalid(format!("its {what} has a count of {count}")))
+    };
+    claimed.iter().map(count).collect()
+}
+
+fn confusion(
+    claimed: &[i64],
+    classes: Option<usize>,
+    rows: u64,
+    correct: u64,
+) -> Result<Confusion, Invalid> {
+    let size = claimed.len();
+    let found = Confusion::from_counts(counts(claimed, "confusion matrix")?);
+    let found = found.filter(|found| classes.is_none_or(|classes| found.classes() == classes));
+    let Some(found) = found else {
+        let expected = classes.map_or("n".to_owned(), |classes| classes.to_string());
+        return Err(Invalid(format!(
+            "its confusion matrix has {size} counts, not {expected} x {expected}"
+        )));
+    };
+    let (all, diagonal) = (found.rows(), found.correct());
+    if all != Some(rows) || diagonal != correct {
+        return Err(Invalid(format!(
+            "its confusion matrix has {all:?} rows, {diagonal} of them correct; it claims {rows} and {correct}"
+        )));
     }
+    Ok(found)
+}
+
+fn grid_of(claimed: &[i64], confusion: Option<&Confusion>, rows: u64) -> Result<Grid, Invalid> {
+    let size = claimed.len();
+    let Some(grid) = Grid::from_counts(counts(claimed, "grid of scores")?) else {
+        return Err(Invalid(format!(
+            "its grid of scores has {size} cells, not 2 x {CELLS}"
+        )));
+    };
+    let found = grid.rows();
+    let adds_up = found.is_some_and(|[zeros, ones]| zeros.checked_add(ones) == Some(rows));
+    let fits = confusion.is_none_or(|all| {
+        all.classes() == 2 && found == Some([all.scores(0).rows, all.scores(1).rows])
+    });
+    if !adds_up || !fits {
+        return Err(Invalid(format!(
+            "its grid of scores has {found:?} rows of two classes, which does not fit {rows} rows"
+        )));
+    }
+    Ok(grid)
 }
 
 fn rows(claimed: i64) -> Result<u64, Invalid> {
@@ -157,4 +220,58 @@ pub fn payload_length(payload: &Payload, codec: &str, expected: usize) -> Result
         )));
     }
     Ok(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told() -> types::Metrics {
+        let mut grid = vec![0; 2 * CELLS];
+        grid[5] = 3;
+        grid[CELLS + 9] = 4;
+        types::Metrics {
+            rows: 7,
+            loss: 0.5,
+            correct: Some(5),
+            confusion: Some(vec![2, 1, 1, 3]),
+            score_grid: Some(grid),
+            ..types::Metrics::default()
+        }
+    }
+
+    #[test]
+    fn matrices_and_grids_that_add_up_are_taken() {
+        let found = metrics(&told(), Some(2)).unwrap();
+        assert_eq!(found.confusion().unwrap().counts(), [2, 1, 1, 3]);
+        assert_eq!(found.area().unwrap().value, 1.0);
+        assert_eq!(metrics(&told(), None).unwrap(), found);
+    }
+
+    #[test]
+    fn lies_about_sizes_and_sums_are_refused() {
+        let refused = |change: fn(&mut types::Metrics), classes| {
+            let mut lie = told();
+            change(&mut lie);
+            assert!(metrics(&lie, classes).is_err(), "{:?}", lie.confusion);
+        };
+        refused(|_| (), Some(3));
+        refused(|lie| lie.confusion = Some(vec![]), None);
+        refused(|lie| lie.confusion = Some(vec![2, 1, 1]), None);
+        refused(|lie| lie.confusion = Some(vec![2, 1, 1, 4]), Some(2));
+        refused(|lie| lie.confusion = Some(vec![1, 2, 1, 3]), Some(2));
+        refused(|lie| lie.confusion = Some(vec![3, 1, -1, 4]), Some(2));
+        refused(|lie| lie.confusion = Some(vec![i64::MAX; 4]), Some(2));
+        refused(|lie| lie.score_grid = Some(vec![7]), Some(2));
+        refused(|lie| lie.score_grid = Some(vec![i64::MAX; 2 * CELLS]), None);
+        refused(
+            |lie| lie.score_grid.as_mut().unwrap().swap(5, CELLS + 5),
+            None,
+        );
+        // 3 and 4 rows of the classes are 4 and 3 to the grid.
+        refused(
+            |lie| lie.score_grid.as_mut().unwrap().rotate_left(CELLS),
+            None,
+        );
+    }
 }

@@ -5,25 +5,51 @@ use bytes::Bytes;
 use super::{count, plan, small};
 use crate::cluster::{Health, Node, Time};
 use crate::fed::{Ending, Entry, Report, RoundReport, RunEvent, RunId, RunState, RunStatus};
-use crate::ml::metrics::Metrics;
+use crate::ml::metrics::{CLASSES_EVERY_ROUND, Metrics, Ranking};
 use crate::wire::stubs::coordinator as wire;
 use crate::wire::stubs::types;
 
-/// Metrics.
+/// Metrics, with all that is known.
 pub fn metrics(metrics: &Metrics) -> types::Metrics {
+    let counts = |counts: &[u64]| counts.iter().map(|&n| count(n)).collect();
+    let detail = metrics.detail.as_deref();
+    let (area, grid) = match detail.and_then(|detail| detail.ranking.as_ref()) {
+        Some(Ranking::Area(area)) => (Some(*area), None),
+        Some(Ranking::Grid(grid)) => (None, Some(counts(grid.counts()))),
+        None => (None, None),
+    };
     types::Metrics {
         rows: count(metrics.rows),
         loss: metrics.loss,
         accuracy: Some(metrics.accuracy()),
         correct: Some(count(metrics.correct)),
+        confusion: metrics.confusion().map(|all| counts(all.counts())),
+        auc: area.map(|area| area.value),
+        auc_error: area.map(|area| area.error).filter(|error| *error > 0.0),
+        score_grid: grid,
+        spread: metrics.spread().map(|spread| types::Spread {
+            participants: small(spread.participants),
+            mean: spread.mean,
+            deviation: spread.deviation,
+            worst_tenth: spread.worst_tenth,
+        }),
     }
+}
+
+/// Metrics without what is too long to be told again and again.
+fn short(all: &Metrics) -> types::Metrics {
+    let mut found = metrics(all);
+    found
+        .confusion
+        .take_if(|counts| counts.len() > CLASSES_EVERY_ROUND * CLASSES_EVERY_ROUND);
+    found
 }
 
 /// A finished round.
 pub fn round(report: &RoundReport) -> wire::RoundReport {
     wire::RoundReport {
         round: small(report.round),
-        metrics: report.metrics.as_ref().map(metrics),
+        metrics: report.metrics.as_ref().map(short),
         training_loss: Some(report.training_loss),
         asked: Some(small(report.asked)),
         counted: Some(small(report.counted)),
@@ -51,7 +77,7 @@ pub fn round(report: &RoundReport) -> wire::RoundReport {
 pub fn report(run: &RunId, report: &Report) -> wire::Report {
     wire::Report {
         run: run.0.clone(),
-        accuracy: report.metrics.map(|metrics| metrics.accuracy()),
+        accuracy: report.metrics.as_ref().map(Metrics::accuracy),
         metrics: report.metrics.as_ref().map(metrics),
         rounds: Some(small(report.rounds)),
         seconds: Some(report.took.as_secs_f64()),
@@ -82,6 +108,18 @@ pub fn status(status: &RunStatus) -> wire::RunStatus {
         error: error.cloned(),
         hint: hint(state).map(str::to_owned),
     }
+}
+
+/// Where one of many runs stands: without matrices, of which a list would be too long.
+pub fn listed(run: &RunStatus) -> wire::RunStatus {
+    let mut listed = status(run);
+    let last = listed.last.as_mut().and_then(|last| last.metrics.as_mut());
+    let report = listed.report.as_mut();
+    let report = report.and_then(|report| report.metrics.as_mut());
+    for metrics in last.into_iter().chain(report) {
+        metrics.confusion = None;
+    }
+    listed
 }
 
 /// What to do about a run that ended like this.
@@ -119,7 +157,14 @@ pub fn event(told: &Entry, now: &RunStatus) -> wire::Event {
                 state: RunState::Ended(ending.clone()),
                 ..now.clone()
             };
-            entry.status = Some(status(&ended));
+            let mut ended = status(&ended);
+            // The watch has the whole report beside the events; twice it could be more than a message holds.
+            if let (Some(report), RunEvent::Ended(Ending::Succeeded(known))) =
+                (&mut ended.report, &told.event)
+            {
+                report.metrics = known.metrics.as_ref().map(short);
+            }
+            entry.status = Some(ended);
         }
     }
     entry

@@ -1,0 +1,100 @@
+//! Metrics, as the JSON in which the journal keeps them.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ml::metrics::{Area, Confusion, Detail, Metrics, Ranking, Spread};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct MetricsJson {
+    rows: u64,
+    correct: u64,
+    #[serde(with = "float")]
+    loss: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    confusion: Option<Vec<u64>>,
+    /// Value and error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auc: Option<(f64, f64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spread: Option<SpreadJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SpreadJson {
+    participants: u32,
+    mean: f64,
+    deviation: f64,
+    worst_tenth: f64,
+}
+
+impl MetricsJson {
+    pub(super) fn of(metrics: &Metrics) -> MetricsJson {
+        MetricsJson {
+            rows: metrics.rows,
+            correct: metrics.correct,
+            loss: metrics.loss,
+            confusion: metrics.confusion().map(|all| all.counts().to_vec()),
+            auc: metrics.area().map(|area| (area.value, area.error)),
+            spread: metrics.spread().map(|spread| SpreadJson {
+                participants: spread.participants,
+                mean: spread.mean,
+                deviation: spread.deviation,
+                worst_tenth: spread.worst_tenth,
+            }),
+        }
+    }
+
+    pub(super) fn read(&self) -> Metrics {
+        Metrics {
+            rows: self.rows,
+            correct: self.correct,
+            loss: self.loss,
+            detail: self.detail(),
+        }
+    }
+
+    fn detail(&self) -> Option<Arc<Detail>> {
+        let area = self.auc.map(|(value, error)| Area { value, error });
+        let detail = Detail {
+            confusion: self.confusion.clone().and_then(Confusion::from_counts),
+            ranking: area.map(Ranking::Area),
+            spread: self.spread.as_ref().map(|spread| Spread {
+                participants: spread.participants,
+                mean: spread.mean,
+                deviation: spread.deviation,
+                worst_tenth: spread.worst_tenth,
+            }),
+        };
+        detail.shared()
+    }
+}
+
+/// Numbers that JSON does not know are kept as text: a loss may be infinite.
+pub(super) mod float {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Read {
+        Number(f64),
+        Text(String),
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+    pub fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() {
+            to.serialize_f64(*value)
+        } else {
+            to.serialize_str(&value.to_string())
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        match Read::deserialize(from)? {
+            Read::Number(value) => Ok(value),
+            Read::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
