@@ -39,7 +39,7 @@ fn matrix(line: &Value) -> (u64, u64, usize) {
 fn every_round_has_its_matrix_and_the_run_can_be_asked_for_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().to_str().expect("a name");
-    let told = lines(&["--state", state, "--rounds", "3", "--json"]);
+    let told = lines(&["--state", state, "--rounds", "3", "--epochs", "2", "--json"]);
     let rounds: Vec<&Value> = told
         .iter()
         .filter(|line| line["event"] == "round")
