@@ -52,11 +52,13 @@ pub enum Purpose {
     Arrival,
     /// Which shards do less than asked, in studies.
     Straggling,
+    /// Which values a random search tries; the round of the stream is the number of the point.
+    Search,
 }
 
 impl Purpose {
     /// Every purpose, in the order of declaration.
-    pub const ALL: [Purpose; 16] = [
+    pub const ALL: [Purpose; 17] = [
         Purpose::InitialParameters,
         Purpose::Partition,
         Purpose::HeldOut,
@@ -73,6 +75,7 @@ impl Purpose {
         Purpose::Attack,
         Purpose::Arrival,
         Purpose::Straggling,
+        Purpose::Search,
     ];
 
     /// The name that enters the key of a stream.
@@ -94,6 +97,7 @@ impl Purpose {
             Purpose::Attack => "attack",
             Purpose::Arrival => "arrival",
             Purpose::Straggling => "straggling",
+            Purpose::Search => "search",
         }
     }
 }

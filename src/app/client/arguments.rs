@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::options::{ClusterOptions, RunOptions, specs};
+use super::sweep::{self, SweepOptions};
 use crate::app::program::parse_span;
 use crate::net::Address;
 
@@ -55,6 +56,7 @@ const EXAMPLES: &str = "Examples:
   client --rounds 5 --model mlp:64-64-10     the same with other options (see `client train --help`)
   client 127.0.0.1 5105                      the same run on a coordinator
   client 127.0.0.1 5105 submit --rounds 100  returns at once; follow it with `watch RUN`
+  client sweep --grid 'lr=0.01|0.1' --rounds 5         runs with each of these values, best first
   client 127.0.0.1 5105 nodes                who is there
   client 127.0.0.1 5105 model RUN -o m.safetensors   the model; `verify RUN m.safetensors` compares
   client --state runs                        keeps its run; `client --state runs resume RUN` goes on
@@ -67,6 +69,9 @@ pub enum Command {
     /// Run a training and wait for it (the default)
     #[command(after_long_help = specs(), max_term_width = 100)]
     Train(TrainOptions),
+    /// Run a grid or a random search as many runs, and list them best first
+    #[command(after_long_help = sweep::EXAMPLES, max_term_width = 100)]
+    Sweep(SweepOptions),
     /// Ask for a training and return at once, printing the run's id
     #[command(after_long_help = specs(), max_term_width = 100)]
     Submit(RunOptions),
@@ -74,6 +79,8 @@ pub enum Command {
     Watch(RunName),
     /// Say where a run stands; all runs when none is named
     Status(MaybeRun),
+    /// Say how well a run's model does: each class, which are taken for which, how far participants differ
+    Metrics(RunName),
     /// Call a run off
     Cancel(RunName),
     /// Go on with a run that stopped because no node was left
@@ -91,9 +98,9 @@ pub enum Command {
 }
 
 /// Names of the commands, to tell them from addresses.
-const COMMANDS: [&str; 12] = [
-    "train", "submit", "watch", "status", "cancel", "resume", "runs", "nodes", "model", "predict",
-    "verify", "help",
+const COMMANDS: [&str; 14] = [
+    "train", "sweep", "submit", "watch", "status", "metrics", "cancel", "resume", "runs", "nodes",
+    "model", "predict", "verify", "help",
 ];
 
 /// A run by its id.

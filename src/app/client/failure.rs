@@ -81,6 +81,18 @@ impl Failure {
         }
     }
 
+    /// Whether what was asked can be done by nobody, so that asking for something else may well succeed.
+    pub(super) fn is_usage(&self) -> bool {
+        self.code == WRONG_USAGE
+    }
+
+    /// What went wrong, on one line.
+    pub(super) fn reason(&self) -> String {
+        let mut lines = vec![self.message.as_str()];
+        lines.extend(self.details.iter().map(String::as_str));
+        lines.join("; ")
+    }
+
     /// Tells the user and gives the exit code.
     pub(super) fn show(&self) -> ExitCode {
         let mut stderr = io::stderr().lock();

@@ -3,11 +3,13 @@
 mod arguments;
 mod failure;
 mod follow;
+mod metrics;
 mod model;
 mod options;
 mod predict;
 mod request;
 mod session;
+mod sweep;
 mod text;
 mod verify;
 mod view;
@@ -28,11 +30,12 @@ use crate::wire::stubs::coordinator::{
     CancelRequest, NodesRequest, ResumeRequest, RunState, RunStatus, RunsRequest, StatusRequest,
     SubmitRequest,
 };
-use arguments::{Arguments, Command, normalise};
+use arguments::{Arguments, Command, TrainOptions, normalise};
 use failure::Failure;
 use follow::{follow, verdict};
 use options::{ClusterOptions, RunOptions};
 use session::Session;
+use sweep::SweepOptions;
 use view::{View, print, print_json, written};
 
 /// What is said when the user interrupts; it depends on what is going on.
@@ -65,8 +68,11 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     // A cluster of its own: for `train`, and for whatever is asked of the runs that are kept in a folder.
     let own = match &arguments.command {
-        Command::Train(options) if arguments.at.is_none() => {
-            Some(start(&options.cluster, arguments.state.clone(), &view)?)
+        Command::Train(TrainOptions { cluster, .. })
+        | Command::Sweep(SweepOptions { cluster, .. })
+            if arguments.at.is_none() =>
+        {
+            Some(start(cluster, arguments.state.clone(), &view)?)
         }
         _ if arguments.state.is_some() => Some(start(
             &ClusterOptions::default(),
@@ -85,10 +91,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     match arguments.command {
         Command::Train(options) => {
-            if let (Some(at), Some(option)) = (&arguments.at, options.cluster.given()) {
-                let message = format!("{option} is for a cluster of its own, not for {at}");
-                return Err(Failure::usage(message).hint("leave the address or the option out"));
-            }
+            options.cluster.fit(arguments.at.as_ref())?;
             let mut session = open()?;
             let run = submit(&mut session, &options.run)?;
             set(
@@ -96,6 +99,14 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
                 left(&session, &run, own.is_some(), arguments.state.as_deref()),
             );
             finish(&mut session, &run, &view)
+        }
+        Command::Sweep(options) => {
+            options.cluster.fit(arguments.at.as_ref())?;
+            set(
+                &last_words,
+                sweep::left(own.is_some(), arguments.state.as_deref()),
+            );
+            sweep::run(open, &options, &view)
         }
         Command::Submit(options) => {
             let mut session = open()?;
@@ -129,6 +140,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             None => runs(&mut open()?, json),
         },
         Command::Runs => runs(&mut open()?, json),
+        Command::Metrics(options) => metrics::run(&mut open()?, options.run, json),
         Command::Cancel(options) => {
             let request = CancelRequest { run: options.run };
             let status = open()?.call("cancel", |to| to.cancel(&request))?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::failure::Failure;
 use crate::app::embedded;
 use crate::app::node::Load;
 use crate::cluster::policy::POLICIES;
@@ -15,10 +16,11 @@ use crate::ml::data::DATA;
 use crate::ml::model::MODELS;
 use crate::ml::objective::OBJECTIVES;
 use crate::ml::partition::PARTITIONS;
+use crate::net::Address;
 use crate::wire::codec::CODECS;
 
 /// What to train. What is left out takes the coordinator's default.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "The run", allow_negative_numbers = true)]
 pub struct RunOptions {
     /// Where the rows come from (see below) [default: builtin:digits]
@@ -117,6 +119,15 @@ pub struct ClusterOptions {
 }
 
 impl ClusterOptions {
+    /// Refuses options of a cluster where a coordinator is named.
+    pub(super) fn fit(&self, at: Option<&Address>) -> Result<(), Failure> {
+        let (Some(at), Some(option)) = (at, self.given()) else {
+            return Ok(());
+        };
+        let message = format!("{option} is for a cluster of its own, not for {at}");
+        Err(Failure::usage(message).hint("leave the address or the option out"))
+    }
+
     /// The first option that was given, by name.
     pub fn given(&self) -> Option<&'static str> {
         let given = [

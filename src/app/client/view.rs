@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
+use super::metrics::add_details;
 use super::text;
 use crate::wire::stubs::coordinator::{Event, EventKind, RunStatus, WatchReply};
 
@@ -51,7 +52,13 @@ impl View {
     fn event(&self, event: &Event, reply: &WatchReply) -> io::Result<()> {
         match self {
             View::Quiet => Ok(()),
-            View::Json => print_json(&json_of(event, &reply.status.run)),
+            View::Json => {
+                let mut value = json_of(event, &reply.status.run);
+                if let Some(round) = &event.round {
+                    add_details(&mut value, round.metrics.as_ref());
+                }
+                print_json(&value)
+            }
             View::Lines => {
                 if let Some(line) = text::line(event, reply) {
                     // Whoever read the progress may have gone; the result is still wanted.
@@ -90,15 +97,19 @@ impl View {
             return Ok(());
         };
         match (self, report.accuracy) {
-            (View::Json, accuracy) => print_json(&json!({
-                "event": "result",
-                "run": report.run,
-                "accuracy": accuracy,
-                "loss": report.metrics.as_ref().map(|metrics| metrics.loss),
-                "rounds": report.rounds,
-                "seconds": report.seconds,
-                "digest": report.digest.as_deref().map(text::hex),
-            })),
+            (View::Json, accuracy) => {
+                let mut result = json!({
+                    "event": "result",
+                    "run": report.run,
+                    "accuracy": accuracy,
+                    "loss": report.metrics.as_ref().map(|metrics| metrics.loss),
+                    "rounds": report.rounds,
+                    "seconds": report.seconds,
+                    "digest": report.digest.as_deref().map(text::hex),
+                });
+                add_details(&mut result, report.metrics.as_ref());
+                print_json(&result)
+            }
             (_, Some(accuracy)) => {
                 self.say(&text::summary(report));
                 print(&format!("{accuracy:.4}"))
