@@ -95,6 +95,13 @@ fn table(setting: &Setting, model: &str, target: f64, cells: &[Cell]) {
     ]);
     let cluster = setting.cluster();
     for cell in cells {
+        let name = format!(
+            "{} batch={} epochs={}",
+            cell.partition, cell.batch, cell.epochs
+        );
+        if !setting.wants(&name) {
+            continue;
+        }
         for &rate in cell.rates {
             let courses: Vec<_> = setting
                 .seeds(1)

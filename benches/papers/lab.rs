@@ -18,6 +18,7 @@ pub struct Setting {
     pub data: PathBuf,
     pub seeds: Option<u64>,
     pub rounds: Option<i32>,
+    pub only: String,
 }
 
 impl Setting {
@@ -29,6 +30,11 @@ impl Setting {
     /// Where a run ends at the latest.
     pub fn rounds(&self, usual: i32) -> i32 {
         self.rounds.map_or(usual, |most| most.min(usual))
+    }
+
+    /// Whether the row of this name is asked for.
+    pub fn wants(&self, name: &str) -> bool {
+        self.only.split_whitespace().all(|word| name.contains(word))
     }
 
     /// A coordinator and two nodes in this process.

@@ -1,8 +1,9 @@
 //! Published results of the field beside ours, one table a paper: docs/papers.md says what was found.
 //!
-//! `cargo bench --bench papers -- [--data DIR] [--seeds N] [--rounds N] [PAPER...]`: `--data` names the folder with `mnist`
+//! `cargo bench --bench papers -- [--data DIR] [--seeds N] [--rounds N] [--only TEXT] [PAPER...]`: `--data` names the folder with `mnist`
 //! and `fashion-mnist` (../shared/data unless told), `--seeds` how many seeds a row is measured on where it is not the
-//! paper's own number, `--rounds` where a run ends at the latest. All papers run unless some are named, which takes hours.
+//! paper's own number, `--rounds` where a run ends at the latest, `--only` words that the name of a row must hold (fedavg-*, niid). All
+//! papers run unless some are named, which takes hours.
 
 #[path = "../trio/mod.rs"]
 mod trio;
@@ -39,6 +40,7 @@ fn main() {
         data: Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
         seeds: None,
         rounds: None,
+        only: String::new(),
     };
     let mut asked = Vec::new();
     let mut arguments = std::env::args().skip(1);
@@ -49,6 +51,7 @@ fn main() {
             "--seeds" => setting.seeds = Some(number().expect("--seeds NUMBER")),
             "--rounds" => setting.rounds = Some(number().expect("--rounds NUMBER") as i32),
             "--data" => setting.data = arguments.next().expect("--data DIR").into(),
+            "--only" => setting.only = arguments.next().expect("--only TEXT"),
             name => asked.push(name.to_owned()),
         }
     }

@@ -28,6 +28,9 @@ pub fn table(setting: &Setting) {
     let cluster = setting.cluster();
     for (partition, published) in PARTITIONS {
         for (strategy, published) in STRATEGIES.into_iter().zip(published) {
+            if !setting.wants(&format!("{partition} {strategy}")) {
+                continue;
+            }
             let plan = Plan {
                 model: Some("cnn:28x28-10,filters=6-16,padding=valid,hidden=120-84".to_owned()),
                 data: data("path:fashion-mnist", partition, 10),

@@ -4,7 +4,6 @@
 //! near the mean that nobody attacks, that Krum does not where data differ (Karimireddy et al., ICLR 2022), and that
 //! mixing neighbours mends that (Allouah et al., AISTATS 2023).
 
-use roundtable::fed::attack::ATTACKS;
 use roundtable::net::Address;
 use roundtable::wire::stubs::coordinator::Plan;
 
@@ -24,6 +23,15 @@ const RULES: [&str; 12] = [
     "geometric-median:nnm=0.2",
     "krum:share=0.2,nnm=0.2",
 ];
+/// Every attack there is; signs are flipped ten times as long, for once as long hardly harms even the mean.
+const ATTACKS: [&str; 6] = [
+    "sign-flip:scale=10",
+    "gaussian",
+    "alie",
+    "ipm",
+    "nan",
+    "label-flip",
+];
 const ATTACKERS: f64 = 0.2;
 /// A rule that loses more than this under an attack is marked.
 const BOUND: f64 = 0.05;
@@ -31,8 +39,7 @@ const BOUND: f64 = 0.05;
 /// A table for rows dealt by chance, and one for rows that differ much from shard to shard.
 pub fn table(setting: &Setting) {
     let cluster = setting.cluster();
-    let rounds = setting.rounds(15);
-    let attacks: Vec<&str> = ATTACKS.rows.iter().map(|row| row.name).collect();
+    let rounds = setting.rounds(10);
     for partition in ["iid", "dirichlet:alpha=0.5"] {
         println!(
             "`{partition}`: accuracy after {rounds} rounds, mean of the last 3; marked with * where more than"
@@ -41,11 +48,11 @@ pub fn table(setting: &Setting) {
             "{} points are lost against the mean that nobody attacks.\n",
             BOUND * 100.0
         );
-        head(&[&["rule", "no attack"], &attacks[..]].concat());
+        head(&[&["rule", "no attack"], &ATTACKS[..]].concat());
         let mut unattacked = f64::NAN;
         for rule in RULES {
             let mut cells = vec![format!("`{rule}`")];
-            for attack in std::iter::once(None).chain(attacks.iter().copied().map(Some)) {
+            for attack in std::iter::once(None).chain(ATTACKS.map(Some)) {
                 let course = attacked(&cluster.address(), partition, rounds, rule, attack);
                 let accuracy = course.last(3);
                 if unattacked.is_nan() {
