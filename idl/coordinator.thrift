@@ -32,6 +32,9 @@ struct Plan {
   /** For studies of such rules: how some shards attack, for example `sign-flip`, and the share of them, 0 to 1. */
   14: optional string attack
   15: optional double attackers
+  /** For studies: share of a round's shards that do only some of the epochs, 0 to 1, and whether they are left out. */
+  16: optional double stragglers
+  17: optional bool drop_stragglers
 }
 
 struct HelloRequest {

@@ -50,11 +50,13 @@ pub enum Purpose {
     Attack,
     /// Who trains how long in asynchronous rounds.
     Arrival,
+    /// Which shards do less than asked, in studies.
+    Straggling,
 }
 
 impl Purpose {
     /// Every purpose, in the order of declaration.
-    pub const ALL: [Purpose; 15] = [
+    pub const ALL: [Purpose; 16] = [
         Purpose::InitialParameters,
         Purpose::Partition,
         Purpose::HeldOut,
@@ -70,6 +72,7 @@ impl Purpose {
         Purpose::Simulation,
         Purpose::Attack,
         Purpose::Arrival,
+        Purpose::Straggling,
     ];
 
     /// The name that enters the key of a stream.
@@ -90,6 +93,7 @@ impl Purpose {
             Purpose::Simulation => "simulation",
             Purpose::Attack => "attack",
             Purpose::Arrival => "arrival",
+            Purpose::Straggling => "straggling",
         }
     }
 }

@@ -16,7 +16,7 @@ use roundtable::wire::stubs::types::DataRef;
 const REMEMBERING: [&str; 5] = ["fedavgm", "fedyogi", "scaffold", "feddyn", BUFFERED];
 const BUFFERED: &str = "fedbuff:buffer=3,concurrency=6,stale=2";
 
-/// Shards that differ in size and classes, and half of them a round.
+/// Shards that differ in size, and half of them a round.
 fn plan(strategy: &str) -> Plan {
     let one_step = strategy == "fedsgd";
     let steps = |number| (!one_step).then_some(number);
@@ -24,7 +24,7 @@ fn plan(strategy: &str) -> Plan {
         strategy: Some(strategy.to_owned()),
         data: Some(DataRef {
             spec: "builtin:digits".to_owned(),
-            partition: Some("dirichlet:alpha=0.3".to_owned()),
+            partition: Some("quantity:alpha=0.5".to_owned()),
             shards: Some(10),
             ..DataRef::default()
         }),
@@ -150,4 +150,60 @@ fn every_rule_learns_under_every_attack_and_gives_the_same_bits() {
         fooled.is_err() || fooled < Ok(Some(0.5)),
         "a mean: {fooled:?}"
     );
+}
+
+#[test]
+fn stragglers_do_less_or_are_left_out() {
+    let plan = |strategy: &str, drop| Plan {
+        stragglers: Some(0.6),
+        drop_stragglers: Some(drop),
+        rounds: Some(3),
+        ..plan(strategy)
+    };
+    for strategy in ["fedprox:mu=0.1", "fednova", "scaffold"] {
+        let one = run_plan(1, plan(strategy, false)).expect("a report");
+        let three = run_plan(3, plan(strategy, false)).expect("a report");
+        assert_eq!(one.digest, three.digest, "{strategy}");
+        let dropped = run_plan(1, plan(strategy, true)).expect("a report");
+        assert_ne!(one.digest, dropped.digest, "{strategy}");
+    }
+}
+
+#[test]
+fn what_cannot_go_together_is_refused_with_the_reason() {
+    let refused = |plan: Plan, reason: &str| {
+        let told = run_plan(1, plan).expect_err(reason);
+        assert!(told.contains(reason), "{told}");
+    };
+    let robust = |strategy: &str, aggregator: &str| Plan {
+        aggregator: Some(aggregator.to_owned()),
+        ..plan(strategy)
+    };
+    refused(robust("scaffold", "median"), "is built on a mean");
+    refused(robust("fedavg", "krum:f=2"), "2f + 3 = 7");
+    let buffered = Plan {
+        cohort: Some(5),
+        ..plan("fedbuff")
+    };
+    refused(buffered, "takes as many shards as its buffer holds");
+    refused(plan("fedbuff"), "need 30 shards, and there are 10");
+    let stepped = Plan {
+        training: plan("fedavg").training,
+        ..plan("fedsgd")
+    };
+    refused(stepped, "makes one step over all rows");
+    let wide = Plan {
+        model: Some("softmax:64-10,dtype=f64".to_owned()),
+        ..robust("fedavg", "median")
+    };
+    refused(wide, "values of 32 bits");
+    let flat = Training {
+        plateau: Some(0.1),
+        ..plan("fednova").training.expect("a training")
+    };
+    let flat = Plan {
+        training: Some(flat),
+        ..plan("fednova")
+    };
+    refused(flat, "none may stop early");
 }

@@ -30,6 +30,7 @@ mod run;
 pub mod schedule;
 pub mod shard_memory;
 mod status;
+mod stragglers;
 pub mod strategy;
 mod telling;
 
@@ -43,3 +44,4 @@ pub use plan::{DataPlan, Plan, Problem};
 pub use report::{Entry, Omission, Report, RoundReport, RunEvent};
 pub use run::{Ending, RunId};
 pub use status::{RunState, RunStatus};
+pub use stragglers::Stragglers;

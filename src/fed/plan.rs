@@ -1,10 +1,14 @@
 //! What to train: a run's plan, checked once and trusted afterwards.
 
+use std::collections::BTreeMap;
+
 use super::aggregate::{Robust, Rule};
 use super::asynchrony::Asynchrony;
 use super::attackers::Assault;
+use super::cohort;
 use super::normalise;
 use super::schedule::Schedule;
+use super::stragglers::Stragglers;
 use super::strategy::Strategy;
 use crate::ml::training::Training;
 use crate::seed::Seed;
@@ -57,6 +61,8 @@ pub struct Plan {
     pub aggregator: Option<Robust>,
     /// For studies: shards that attack.
     pub assault: Option<Assault>,
+    /// For studies: shards that do less than asked.
+    pub stragglers: Option<Stragglers>,
     /// No value of an update may lie beyond this, either way.
     pub largest_update: f64,
 }
@@ -74,6 +80,36 @@ impl Plan {
     /// Whether the single updates of a round are needed, not only their sum.
     pub fn needs_singles(&self) -> bool {
         self.strategy.needs_singles() || self.aggregator.is_some() || self.assault.is_some()
+    }
+
+    /// Whether every shard is a task of its own.
+    pub fn one_by_one(&self) -> bool {
+        self.needs_singles() || self.stragglers.is_some()
+    }
+
+    /// The shards that are asked in a round that is not asynchronous.
+    pub fn cohort_of(&self, round: u32, shards: usize) -> Vec<u32> {
+        let cohort = self.sample(round, shards);
+        match &self.stragglers {
+            Some(stragglers) => stragglers.asked(cohort, self.seed, round),
+            None => cohort,
+        }
+    }
+
+    /// Shards that do fewer epochs in a round, and how many they do.
+    pub fn stragglers_of(&self, round: u32, shards: usize) -> BTreeMap<u32, u32> {
+        match &self.stragglers {
+            Some(stragglers) if !stragglers.dropped => {
+                let cohort = self.sample(round, shards);
+                stragglers.among(&cohort, self.seed, round, self.training.epochs())
+            }
+            _ => BTreeMap::new(),
+        }
+    }
+
+    fn sample(&self, round: u32, shards: usize) -> Vec<u32> {
+        let shards = u32::try_from(shards).unwrap_or(u32::MAX);
+        cohort::sample(self.seed, round, shards, self.cohort)
     }
 
     /// The course of the rounds if they are asynchronous and there are shards enough.
@@ -126,21 +162,21 @@ impl Plan {
         training.unwrap_or_else(|_| self.training.clone())
     }
 
-    /// Local steps that a shard with so many rows makes in a round.
-    pub fn steps(&self, rows: u64) -> u64 {
+    /// Steps that a shard with so many rows makes in so many epochs.
+    pub fn steps(&self, rows: u64, epochs: u32) -> u64 {
         let batch = match self.training.batch() {
             0 => rows.max(1),
             batch => u64::from(batch),
         };
-        u64::from(self.training.epochs()) * rows.div_ceil(batch)
+        u64::from(epochs) * rows.div_ceil(batch)
     }
 
-    /// Sum of the weights of the gradients in the update of a shard with so many rows.
-    pub fn gathered(&self, round: u32, rows: u64) -> f64 {
+    /// Sum of the weights of the gradients in an update made of so many steps.
+    pub fn gathered(&self, round: u32, steps: u64) -> f64 {
         let training = self.local_training();
         let rule = training.rule();
         let pull = rule.proximal * self.learning_rate(round);
-        normalise::gathered(self.steps(rows), rule.momentum, pull)
+        normalise::gathered(steps, rule.momentum, pull)
     }
 
     /// The learning rate of a round.
@@ -189,6 +225,18 @@ impl Plan {
             "training.plateau",
             format!("{strategy} counts the steps of every shard, so none may stop early"),
         );
+        if let Some(Stragglers { share, .. }) = self.stragglers {
+            check(
+                share > 0.0 && share <= 1.0,
+                "stragglers",
+                format!("{share} is not a share above 0 and up to 1"),
+            );
+            check(
+                self.strategy.buffered.is_none(),
+                "stragglers",
+                format!("{strategy} has no rounds that could wait for them"),
+            );
+        }
         check(
             self.cohort.is_none() || self.strategy.buffered.is_none(),
             "cohort",

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::bundle;
-use super::cohort;
 use super::event::{Command, Evaluation, Stepped, Work};
 use super::federation::Federation;
 use super::report::RunEvent;
@@ -18,13 +17,12 @@ impl Federation {
             return;
         };
         let number = run.finished + 1;
-        let shards = u32::try_from(run.shards.len()).unwrap_or(u32::MAX);
         let cohort = match &mut run.course {
             Some(course) => {
                 course.go_to(number);
                 course.arrivals().keys().copied().collect()
             }
-            None => cohort::sample(run.plan.seed, number, shards, run.plan.cohort),
+            None => run.plan.cohort_of(number, run.shards.len()),
         };
         self.open_round(now, id, Round::new(number, now, cohort));
     }
@@ -55,11 +53,7 @@ impl Federation {
         for shard in bound {
             self.ask_together(now, id, round, &[shard]);
         }
-        if self
-            .runs
-            .get(id)
-            .is_some_and(|run| run.plan.needs_singles())
-        {
+        if self.runs.get(id).is_some_and(|run| run.plan.one_by_one()) {
             let one_by_one = free.chunks(1);
             return one_by_one.for_each(|shard| self.ask_together(now, id, round, shard));
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::fed::aggregate::RULES;
 use crate::fed::schedule::{SCHEDULES, Schedule};
 use crate::fed::strategy::STRATEGIES;
-use crate::fed::{Assault, DataPlan, Plan};
+use crate::fed::{Assault, DataPlan, Plan, Stragglers};
 use crate::ml::step_rule::StepRule;
 use crate::ml::training::Training;
 use crate::seed::Seed;
@@ -58,6 +58,10 @@ pub(super) struct PlanJson {
     attack: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attackers: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stragglers: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drop_stragglers: Option<bool>,
     largest_update: f64,
 }
 
@@ -90,6 +94,8 @@ impl PlanJson {
             aggregator: plan.aggregator.map(|rule| rule.to_string()),
             attack: plan.assault.as_ref().map(|assault| assault.attack.clone()),
             attackers: plan.assault.as_ref().map(|assault| assault.share),
+            stragglers: plan.stragglers.map(|stragglers| stragglers.share),
+            drop_stragglers: plan.stragglers.map(|stragglers| stragglers.dropped),
             largest_update: plan.largest_update,
         }
     }
@@ -137,6 +143,10 @@ impl PlanJson {
             assault: self.attack.map(|attack| Assault {
                 attack,
                 share: self.attackers.unwrap_or(0.0),
+            }),
+            stragglers: self.stragglers.map(|share| Stragglers {
+                share,
+                dropped: self.drop_stragglers.unwrap_or(false),
             }),
             largest_update: self.largest_update,
         };

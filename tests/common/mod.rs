@@ -31,6 +31,7 @@ pub fn plan(seed: u64, rounds: u32, mean: Mean) -> Plan {
         codec: "raw".to_owned(),
         aggregator: None,
         assault: None,
+        stragglers: None,
         largest_update: 64.0,
     }
 }

@@ -70,6 +70,7 @@ impl Wanted {
             codec: "raw".to_owned(),
             aggregator: None,
             assault: None,
+            stragglers: None,
             largest_update: 16.0,
         };
         let kinds = [

@@ -90,6 +90,12 @@ pub struct RunOptions {
     /// For studies of robust rules: share of the shards that attack [default: 0.2]
     #[arg(long, value_name = "SHARE", requires = "attack")]
     pub attackers: Option<f64>,
+    /// For studies of slow devices: share of a round's shards that do only some of the epochs
+    #[arg(long, value_name = "SHARE")]
+    pub stragglers: Option<f64>,
+    /// For studies of slow devices: their updates are left out
+    #[arg(long, requires = "stragglers")]
+    pub drop_stragglers: bool,
 }
 
 /// The cluster that is started when no address is given.

@@ -26,6 +26,8 @@ pub(super) fn plan(options: &RunOptions) -> Plan {
         aggregator: options.aggregator.clone(),
         attack: options.attack.clone(),
         attackers: options.attackers,
+        stragglers: options.stragglers,
+        drop_stragglers: options.drop_stragglers.then_some(true),
         schedule: options.schedule.clone(),
     }
 }

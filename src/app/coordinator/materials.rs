@@ -109,6 +109,7 @@ impl Materials {
             course: None,
             versions: kept.versions,
             bounds: None,
+            fewer: BTreeMap::new(),
             attackers: BTreeSet::new(),
             codec: CODECS
                 .build(&plan.codec)
@@ -187,7 +188,10 @@ impl Materials {
             Some((_, Gathered::Sum(sum))) => sum,
             Some((_, Gathered::Singles(singles))) => {
                 if let (Parcel::Update(update), Some((shard, rows))) = (parcel, single) {
-                    singles.add(shard, rows, update);
+                    let fewer = self.plan.stragglers_of(round, self.shards);
+                    let epochs = self.plan.training.epochs();
+                    let epochs = fewer.get(&shard).copied().unwrap_or(epochs);
+                    singles.add(shard, rows, self.plan.steps(rows, epochs), update);
                 }
                 return;
             }

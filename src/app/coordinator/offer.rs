@@ -20,7 +20,9 @@ use crate::fed::{Plan, RunId, Shard, Work};
 use crate::ml::layout::DType;
 use crate::wire::codec::Codec;
 use crate::wire::convert::{self, RAW, UpdateBounds, count, plan};
-use crate::wire::stubs::compute_node::{EvaluateRequest, InitialiseRequest, TrainRequest};
+use crate::wire::stubs::compute_node::{
+    EvaluateRequest, InitialiseRequest, TrainRequest, Training,
+};
 use crate::wire::stubs::types::ShardRef;
 
 /// Values that are remembered of all shards together.
@@ -41,6 +43,8 @@ pub(super) struct Offer {
     pub(super) course: Option<Asynchrony>,
     pub(super) versions: BTreeMap<u32, Arc<Current>>,
     pub(super) bounds: Option<UpdateBounds>,
+    /// Shards of the round that do fewer epochs, and how many.
+    pub(super) fewer: BTreeMap<u32, u32>,
     /// Shards that attack.
     pub(super) attackers: BTreeSet<u32>,
     /// How updates travel.
@@ -55,6 +59,7 @@ impl Offer {
         if previous.is_some() && self.current.as_ref().is_some_and(begun) {
             self.current = previous;
         }
+        self.fewer = self.plan.stragglers_of(round, self.shards.len());
         if let Some(course) = &mut self.course {
             course.go_to(round);
             let needed = course.needed();
@@ -182,6 +187,17 @@ impl Offer {
         })
     }
 
+    /// How these shards train in a round.
+    fn training(&self, round: u32, shards: &[u32]) -> Training {
+        let all = plan::training(&self.plan.local_training(), self.plan.learning_rate(round));
+        let fewer = shards.first().and_then(|shard| self.fewer.get(shard));
+        let epochs = fewer.map(|&epochs| convert::small(epochs));
+        Training {
+            epochs: epochs.or(all.epochs),
+            ..all
+        }
+    }
+
     /// What the strategy adds to the gradients of a shard.
     fn correction(&self, work: &Work) -> Option<Correction> {
         let Work::Train { shards, .. } = work else {
@@ -230,7 +246,7 @@ impl Offer {
             parameters: current.payload(),
             data: plan::data_ref(&self.plan.data, self.plan.seed),
             shards: shards.iter().map(|&shard| self.shard_ref(shard)).collect(),
-            training: plan::training(&self.plan.local_training(), self.plan.learning_rate(round)),
+            training: self.training(round, shards),
             seed: self.plan.seed.0.cast_signed(),
             budget_ms: Some(count(limit.as_millis())),
             codec: Some(self.plan.codec.clone()),

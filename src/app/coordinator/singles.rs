@@ -15,6 +15,8 @@ use crate::ml::layout::DType;
 #[derive(Debug)]
 pub(super) struct Single {
     pub(super) rows: u64,
+    /// Local steps it was made by.
+    pub(super) steps: u64,
     pub(super) update: Held,
 }
 
@@ -23,8 +25,13 @@ pub(super) struct Single {
 pub(super) struct Singles(BTreeMap<u32, Single>);
 
 impl Singles {
-    pub(super) fn add(&mut self, shard: u32, rows: u64, update: Held) {
-        self.0.insert(shard, Single { rows, update });
+    pub(super) fn add(&mut self, shard: u32, rows: u64, steps: u64, update: Held) {
+        let single = Single {
+            rows,
+            steps,
+            update,
+        };
+        self.0.insert(shard, single);
     }
 
     /// Puts another update in the place of a shard's.
@@ -64,7 +71,7 @@ impl Singles {
         let gathered: Vec<f64> = self
             .0
             .values()
-            .map(|s| plan.gathered(round, s.rows))
+            .map(|s| plan.gathered(round, s.steps))
             .collect();
         let pairs = || shares.iter().zip(&gathered);
         let together: f64 = pairs().map(|(share, gathered)| share * gathered).sum();
@@ -75,9 +82,9 @@ impl Singles {
 
     /// What each update is multiplied by, for the mean of the slopes the shards saw: an update is the sum of `steps`
     /// steps of this length against the slope.
-    pub(super) fn slopes(&self, plan: &Plan, length: f64) -> Vec<f64> {
+    pub(super) fn slopes(&self, length: f64) -> Vec<f64> {
         let count = self.0.len() as f64;
-        let slope = |single: &Single| -1.0 / (count * plan.steps(single.rows) as f64 * length);
+        let slope = |single: &Single| -1.0 / (count * single.steps as f64 * length);
         self.0.values().map(slope).collect()
     }
 
@@ -123,8 +130,8 @@ mod tests {
     fn singles() -> Singles {
         let mut singles = Singles::default();
         // With five epochs in batches of ten, 5 and 15 steps.
-        singles.add(9, 30, held(&[3.0, -6.0]));
-        singles.add(2, 10, held(&[1.0, 2.0]));
+        singles.add(9, 30, 15, held(&[3.0, -6.0]));
+        singles.add(2, 10, 5, held(&[1.0, 2.0]));
         singles
     }
 
@@ -150,7 +157,7 @@ mod tests {
 
     #[test]
     fn slopes_are_updates_by_their_steps() {
-        let slopes = singles().slopes(&plan_of("scaffold"), 0.5);
+        let slopes = singles().slopes(0.5);
         assert_eq!(
             slopes,
             [-1.0 / (2.0 * 5.0 * 0.5), -1.0 / (2.0 * 15.0 * 0.5)]

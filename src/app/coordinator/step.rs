@@ -151,7 +151,7 @@ impl Step<'_> {
                     .map_err(unkept)?;
                 if let ServerStep::Control(_) = self.plan.strategy.server {
                     slope.resize(mean.len(), 0.0);
-                    let factors = singles.slopes(self.plan, self.length());
+                    let factors = singles.slopes(self.length());
                     singles
                         .combine(&factors, dtype, number, &mut slope)
                         .map_err(unkept)?;
@@ -229,7 +229,7 @@ impl Step<'_> {
         };
         let dtype = self.old.layout.dtype();
         for (shard, single) in singles.iter() {
-            let length = self.plan.steps(single.rows) as f64 * self.length();
+            let length = single.steps as f64 * self.length();
             let mut next = Collector::new(self.old.bytes.len())?;
             for number in 0..self.old.bytes.pieces() {
                 let update = widened(dtype, &single.update, number)?;

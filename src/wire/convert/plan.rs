@@ -5,7 +5,7 @@ use crate::fed::aggregate::{RULES, Robust};
 use crate::fed::attack::ATTACKS;
 use crate::fed::schedule::{SCHEDULES, Schedule};
 use crate::fed::strategy::STRATEGIES;
-use crate::fed::{Assault, DataPlan, Plan, Problem};
+use crate::fed::{Assault, DataPlan, Plan, Problem, Stragglers};
 use crate::ml::data::DATA;
 use crate::ml::model::MODELS;
 use crate::ml::partition::PARTITIONS;
@@ -57,6 +57,10 @@ pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Pro
             .as_deref()
             .and_then(|spec| reader.aggregator(spec)),
         assault: reader.assault(plan),
+        stragglers: plan.stragglers.map(|share| Stragglers {
+            share,
+            dropped: plan.drop_stragglers.unwrap_or(false),
+        }),
         largest_update: LARGEST_UPDATE,
     };
     if read.strategy.one_step {
@@ -90,6 +94,8 @@ pub fn write(plan: &Plan) -> coordinator::Plan {
         aggregator: plan.aggregator.map(|rule| rule.to_string()),
         attack: plan.assault.as_ref().map(|assault| assault.attack.clone()),
         attackers: plan.assault.as_ref().map(|assault| assault.share),
+        stragglers: plan.stragglers.map(|stragglers| stragglers.share),
+        drop_stragglers: plan.stragglers.map(|stragglers| stragglers.dropped),
     }
 }
 
