@@ -179,8 +179,8 @@ fn stamp_of(path: &Path) -> Stamp {
     Some((meta.modified().ok()?, meta.len()))
 }
 
-/// Reads private rows: the operator's own word, so any path will do. A directory's files keep their names, a
-/// file is one shard by its name.
+/// Reads private rows: the operator's own word, so any path will do. A directory's files keep their names, as
+/// do shards that a column names; another file is one shard by its name.
 fn read_private(spec: &str) -> Result<(Vec<Named>, PathBuf), String> {
     let spec: Spec = format!("path:{}", spec.strip_prefix("path:").unwrap_or(spec))
         .parse()
@@ -191,6 +191,7 @@ fn read_private(spec: &str) -> Result<(Vec<Named>, PathBuf), String> {
         .map_err(|error| format!("cannot read the private rows at {given}: {error}"))?;
     let options: String = spec.options().map(|(k, v)| format!(",{k}={v}")).collect();
     let is_directory = path.is_dir();
+    let brings_shards = is_directory || spec.options().any(|(key, _)| key == "by");
     let file = path
         .file_name()
         .unwrap_or_default()
@@ -204,14 +205,14 @@ fn read_private(spec: &str) -> Result<(Vec<Named>, PathBuf), String> {
     let request = Request {
         spec: format!("path:{name}{options}"),
         partition: None,
-        shards: (!is_directory).then_some(1),
+        shards: (!brings_shards).then_some(1),
         seed: Seed(0),
         held_out: 0.0,
     };
     let source = Source::open(&request, &root).map_err(|error| error.to_string())?;
     let shards: Result<Vec<Named>, String> = (0..source.shards())
         .map(|index| {
-            let name = source.name(index).filter(|_| is_directory);
+            let name = source.name(index).filter(|_| brings_shards);
             let rows = source.shard(index).map_err(|error| error.to_string())?;
             Ok((name.unwrap_or_else(|| file.clone()), rows))
         })

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::csv::{Format, read};
+use super::csv::read;
+use super::format::Format;
 use super::table::assemble;
 use super::{DataError, Opened, Origin, Root};
 use crate::seed::Seed;

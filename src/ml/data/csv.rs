@@ -3,45 +3,19 @@
 //! Text without quotes is cut at its commas and line ends, in parts on several cores. Text with
 //! quotes goes through the `csv` library, which knows their rules.
 
+use std::iter;
+
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
+use super::DataError;
+use super::format::{Format, Label};
+use super::labels::number;
 use super::parallel;
-use super::table::{Fault, Table, number};
-use super::{DataError, MAX_FEATURES};
+use super::role::{Role, roles};
+use super::table::{Fault, Table};
 
 /// Smallest part of a text that is worth a thread, in bytes.
 const PART: usize = 1 << 20;
-
-/// How a file is to be read.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Format {
-    /// Whether the first line holds names. Unless said, it does when none of its fields is a number.
-    pub header: Option<bool>,
-    /// Which field is the class.
-    pub label: Label,
-    /// What features are divided by. Unless said, 255 where they are bytes, otherwise 1.
-    pub scale: Option<f32>,
-}
-
-/// Which field of a row is its class.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Label {
-    Last,
-    /// Counted from 1.
-    Position(usize),
-    /// As the header has it.
-    Named(String),
-}
-
-impl Default for Format {
-    fn default() -> Self {
-        Format {
-            header: None,
-            label: Label::Last,
-            scale: None,
-        }
-    }
-}
 
 /// Reads a text. `path` is for errors.
 pub(super) fn read(path: &str, text: &[u8], format: &Format) -> Result<Table, DataError> {
@@ -63,19 +37,26 @@ fn read_parts(path: &str, text: &[u8], format: &Format, part: usize) -> Result<T
             .map_err(|error| DataError::file(path, error))
     };
     let mut more = next(&mut record)?;
-    let named = matches!(format.label, Label::Named(_));
+    let by_name = |field: &&Label| matches!(field, Label::Named(_));
+    let named = iter::once(&format.label)
+        .chain(&format.shard)
+        .any(|field| by_name(&field));
     let header = more && format.header.unwrap_or(named || is_header(&record));
-    let fields = record.len();
-    let label = label_position(path, format, header.then_some(&record), fields, more)?;
+    if !more {
+        return Err(DataError::file(path, "it is empty"));
+    }
+    let roles = roles(path, format, header.then_some(&record), record.len())?;
     if header {
         more = next(&mut record)?;
     }
     if !more {
         return Err(DataError::file(path, "no rows"));
     }
-    let first = record.get(label).unwrap_or_default();
-    let scale = format.scale.unwrap_or(1.0);
-    let mut table = Table::new(path, fields - 1, first, label, scale);
+    let label = roles.iter().position(|role| *role == Role::Class);
+    let first = label
+        .and_then(|label| record.get(label))
+        .unwrap_or_default();
+    let mut table = Table::new(path, roles, first, format);
     if text.contains(&b'"') {
         while more {
             let place = |fault: Fault| fault.at(path, line(text, position(&record)));
@@ -142,40 +123,6 @@ fn push_lines(table: &mut Table, lines: &[u8]) -> Result<(), (usize, Fault)> {
 
 fn is_header(record: &ByteRecord) -> bool {
     record.iter().all(|field| number(field).is_none())
-}
-
-/// Where the class is among the fields of a row, from 0.
-fn label_position(
-    path: &str,
-    format: &Format,
-    header: Option<&ByteRecord>,
-    fields: usize,
-    any: bool,
-) -> Result<usize, DataError> {
-    if !any {
-        return Err(DataError::file(path, "it is empty"));
-    }
-    if !(2..=MAX_FEATURES + 1).contains(&fields) {
-        let reason =
-            format!("it has {fields} columns; a row has 1 to {MAX_FEATURES} features and a class");
-        return Err(DataError::file(path, reason));
-    }
-    match (&format.label, header) {
-        (Label::Last, _) => Ok(fields - 1),
-        (Label::Position(position), _) if (1..=fields).contains(position) => Ok(position - 1),
-        (Label::Position(position), _) => Err(DataError::file(
-            path,
-            format!("there is no column {position}; there are {fields}"),
-        )),
-        (Label::Named(name), Some(header)) => {
-            let found = header.iter().position(|field| field == name.as_bytes());
-            found.ok_or_else(|| DataError::file(path, format!("there is no column `{name}`")))
-        }
-        (Label::Named(name), None) => Err(DataError::file(
-            path,
-            format!("column `{name}` cannot be found without a header"),
-        )),
-    }
 }
 
 /// Where the record before this one ended.

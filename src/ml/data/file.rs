@@ -1,6 +1,7 @@
 //! One file of rows, in the format that its name says.
 
-use super::csv::{self, Format};
+use super::csv;
+use super::format::Format;
 use super::input::Input;
 use super::table::Table;
 use super::{DataError, Root, idx, npy};
@@ -29,7 +30,14 @@ impl Kind {
 
 /// Reads a file.
 pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, DataError> {
-    match Kind::of(path) {
+    let kind = Kind::of(path);
+    if kind != Kind::Text
+        && let Some(option) = format.text_only()
+    {
+        let reason = format!("{option} is for CSV files only");
+        return Err(DataError::file(path, reason));
+    }
+    match kind {
         Kind::Text => csv::read(path, &Input::open(root, path)?.all()?, format),
         Kind::Idx => idx::read(root, path, format),
         Kind::Npy => npy::read(root, path, format),

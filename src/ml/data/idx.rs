@@ -5,7 +5,7 @@
 //! digits"). `*images-idx3-ubyte` has its classes beside it in `*labels-idx1-ubyte`; either may be
 //! packed (`.gz`).
 
-use super::csv::{Format, Label};
+use super::format::{Format, Label};
 use super::input::{Input, product};
 use super::table::Table;
 use super::{DataError, MAX_FEATURES, MAX_ROWS, Root};

@@ -8,14 +8,20 @@ mod builtin;
 mod csv;
 mod dataset;
 mod decimal;
+mod devices;
+mod directory;
 mod error;
 mod file;
+mod format;
 mod idx;
 mod input;
+mod labels;
+mod missing;
 mod natural;
 mod npy;
 mod parallel;
 mod path;
+mod role;
 mod root;
 mod source;
 mod standard;
@@ -59,6 +65,26 @@ pub enum Opened {
         /// Rows for evaluation.
         held_out: Option<Dataset>,
     },
+    /// Shards that are made when they are asked for.
+    Made(Box<dyn Made>),
+}
+
+/// Shards, and rows for evaluation, that are made when they are asked for: a node makes only those it needs.
+pub trait Made: Send + Sync {
+    /// Number of shards; at least 1.
+    fn shards(&self) -> usize;
+    /// Name of a shard, of which there are so many.
+    fn name(&self, shard: usize) -> String;
+    /// Features of a row.
+    fn features(&self) -> usize;
+    /// Number of classes.
+    fn classes(&self) -> usize;
+    /// Rows of a shard, of which there are so many.
+    fn rows(&self, shard: usize) -> usize;
+    /// A shard, of which there are so many.
+    fn shard(&self, shard: usize) -> Option<Dataset>;
+    /// Rows for evaluation.
+    fn held_out(&self) -> Option<Dataset>;
 }
 
 /// Rows that can be had by their number.
@@ -101,5 +127,5 @@ impl Pool for Dataset {
 /// from a node's own start, and use the same readers.
 pub static DATA: Table<Arc<dyn Origin>> = Table {
     kind: "data",
-    rows: &[builtin::ROW, synthetic::ROW, path::ROW],
+    rows: &[builtin::ROW, synthetic::ROW, devices::ROW, path::ROW],
 };

@@ -5,10 +5,11 @@
 //! counts rows; the rest are the features of a row. The classes of `NAME.npy` are in
 //! `NAME-labels.npy` beside it where there is one, and otherwise a column of it (`label`, the last).
 
-use super::csv::{Format, Label};
+use super::format::{Format, Label};
 use super::idx::BYTE_SCALE;
 use super::input::{Input, product};
-use super::table::{Table, class};
+use super::labels::class;
+use super::table::Table;
 use super::{DataError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS, Root};
 
 /// How the values are written.

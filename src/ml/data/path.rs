@@ -1,19 +1,16 @@
 //! Rows from files below the data root: one file, or a directory of shards or of IDX files.
 
-use std::fs;
 use std::sync::Arc;
 
-use super::csv::{Format, Label};
+use super::directory;
 use super::file::{self, Kind};
-use super::natural::natural;
+use super::format::Format;
+use super::format::format;
 use super::standard::Standard;
 use super::table::{Table, assemble};
-use super::{DataError, Dataset, Opened, Origin, Root, idx, npy, parallel};
+use super::{DataError, Dataset, Opened, Origin, Root, parallel};
 use crate::seed::Seed;
-use crate::spec::{Arguments, OptionHelp, Row, SpecError};
-
-/// Most files of a directory that are read.
-const MAX_FILES: usize = 10_000;
+use crate::spec::{OptionHelp, Row};
 
 pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
     name: "path",
@@ -42,6 +39,32 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
             value: "no|yes",
             help: "features get mean 0 and deviation 1 over the training rows",
         },
+        OptionHelp {
+            key: "binary",
+            value: "no|yes",
+            help: "classes above 0 become 1",
+        },
+        OptionHelp {
+            key: "missing",
+            value: "refused|mean|drop",
+            help: "CSV: what becomes of values that are ?, NA, NaN or empty: an error, the mean of the column over \
+                   the training rows, or the row is dropped",
+        },
+        OptionHelp {
+            key: "without",
+            value: "COLUMNS",
+            help: "CSV: columns that are left out, counted from 1: 3 or 3+11-13",
+        },
+        OptionHelp {
+            key: "by",
+            value: "NUMBER|NAME",
+            help: "CSV: a column that is no feature but names the shard of each row, as a hospital",
+        },
+        OptionHelp {
+            key: "files",
+            value: "PATTERN",
+            help: "of a directory: each file of such a name is a shard, * for anything: site-*.csv",
+        },
     ],
     build: |arguments| {
         let path = arguments
@@ -50,39 +73,17 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
         Ok(Arc::new(Files {
             path,
             format: format(arguments)?,
+            pattern: arguments.text("files").map(str::to_owned),
             standardise: arguments.choice("standardise", &[("no", false), ("yes", true)])?,
         }))
     },
 };
 
-fn format(arguments: &mut Arguments) -> Result<Format, SpecError> {
-    let headers = [("auto", None), ("yes", Some(true)), ("no", Some(false))];
-    let header = arguments.choice("header", &headers)?;
-    let label = match arguments.text("label") {
-        None | Some("last") => Label::Last,
-        Some(text) => match text.parse() {
-            Ok(position) => Label::Position(position),
-            Err(_) => Label::Named(text.to_owned()),
-        },
-    };
-    if let (Label::Named(name), Some(false)) = (&label, header) {
-        return Err(arguments.invalid(format!("column `{name}` cannot be found with header=no")));
-    }
-    let allowed = "a number above 0";
-    let scale = match arguments.text("scale") {
-        None => None,
-        Some(_) => Some(arguments.number("scale", 1.0, f32::MIN_POSITIVE..=f32::MAX, allowed)?),
-    };
-    Ok(Format {
-        header,
-        label,
-        scale,
-    })
-}
-
 struct Files {
     path: String,
     format: Format,
+    /// Names of the files of a directory that are shards, unless as usual.
+    pattern: Option<String>,
     standardise: bool,
 }
 
@@ -91,10 +92,23 @@ impl Origin for Files {
         if root.resolve(&self.path)?.is_dir() {
             return self.open_directory(root);
         }
-        let table = file::read(root, &self.path, &self.format)?;
-        let mut rows = assemble(vec![table])?.swap_remove(0);
+        if self.pattern.is_some() {
+            let reason = "it is one file; files= is for a directory";
+            return Err(DataError::file(&self.path, reason));
+        }
+        let mut tables = vec![file::read(root, &self.path, &self.format)?];
+        self.prepare(&mut tables, |_| true)?;
+        let shards = tables[0].shards();
+        let mut rows = assemble(tables)?.swap_remove(0);
         if self.standardise {
             rows = Standard::of(&[&rows]).apply(rows);
+        }
+        if let Some(named) = shards {
+            let shard =
+                |(name, own): (String, Vec<u32>)| Some((name, Arc::new(rows.select(&own)?)));
+            let shards = named.into_iter().filter_map(shard).collect();
+            let held_out = None;
+            return Ok(Opened::Parts { shards, held_out });
         }
         let pool = Box::new(rows);
         Ok(Opened::Pool {
@@ -105,9 +119,26 @@ impl Origin for Files {
 }
 
 impl Files {
+    /// What is done to rows once all are there; `trains` says which tables are trained on.
+    fn prepare(
+        &self,
+        tables: &mut [Table],
+        trains: impl Fn(usize) -> bool,
+    ) -> Result<(), DataError> {
+        if self.format.binary {
+            tables.iter_mut().try_for_each(Table::make_binary)?;
+        }
+        self.format.missing.see_to(tables, trains)
+    }
+
     /// All files are read at once, because only together they say how many classes there are.
     fn open_directory(&self, root: &Root) -> Result<Opened, DataError> {
-        let names = self.names(root)?;
+        if self.format.shard.is_some() {
+            let reason = "its files are the shards; by= is for one file";
+            return Err(DataError::file(&self.path, reason));
+        }
+        let names = directory::names(root, &self.path, self.pattern.as_deref())?;
+        let trains = |name: &str| directory::trains(name, self.pattern.as_deref());
         let is_idx = names.iter().any(|name| Kind::of(name) == Kind::Idx);
         if is_idx && names.iter().any(|name| Kind::of(name) != Kind::Idx) {
             let reason = "it holds both IDX files and other files of rows; keep them apart";
@@ -117,10 +148,11 @@ impl Files {
         let below = |name: &String| file::read(root, &format!("{folder}/{name}"), &self.format);
         let tables: Result<Vec<Table>, DataError> =
             parallel::map(&names, below).into_iter().collect();
-        let all: Vec<(String, Dataset)> = names.into_iter().zip(assemble(tables?)?).collect();
-        let (mut train, mut held_out): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|(name, _)| name.starts_with("train"));
+        let mut tables = tables?;
+        self.prepare(&mut tables, |place| trains(&names[place]))?;
+        let all: Vec<(String, Dataset)> = names.into_iter().zip(assemble(tables)?).collect();
+        let (mut train, mut held_out): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(name, _)| trains(name));
         if self.standardise && !train.is_empty() {
             let rows: Vec<&Dataset> = train.iter().map(|(_, data)| data).collect();
             let standard = Standard::of(&rows);
@@ -129,8 +161,12 @@ impl Files {
             held_out = held_out.into_iter().map(apply).collect();
         }
         if train.is_empty() {
-            let reason = "no file of it is named train*.txt, train*.csv, train*.npy or \
-                          train-images-idx3-ubyte";
+            let reason = match &self.pattern {
+                Some(pattern) => format!("no file of it is named {pattern}"),
+                None => "no file of it is named train*.txt, train*.csv, train*.npy or \
+                         train-images-idx3-ubyte; files= names others"
+                    .to_owned(),
+            };
             return Err(DataError::file(&self.path, reason));
         }
         let held_out = match held_out.len() {
@@ -147,43 +183,6 @@ impl Files {
             .collect();
         Ok(Opened::Parts { shards, held_out })
     }
-
-    /// The files of a directory that hold rows, in natural order.
-    fn names(&self, root: &Root) -> Result<Vec<String>, DataError> {
-        let failed = |error: std::io::Error| DataError::file(&self.path, error);
-        let mut names = Vec::new();
-        for entry in fs::read_dir(root.resolve(&self.path)?).map_err(failed)? {
-            // A name that is not UTF-8 is not one of ours.
-            let Ok(name) = entry.map_err(failed)?.file_name().into_string() else {
-                continue;
-            };
-            if holds_rows(&name) {
-                names.push(name);
-            }
-        }
-        if names.len() > MAX_FILES {
-            let count = names.len();
-            let reason = format!("{count} files to read; at most {MAX_FILES} are");
-            return Err(DataError::file(&self.path, reason));
-        }
-        names.sort_by(|left, right| natural(left, right));
-        // A packed file beside the same one unpacked is not read again; it comes right after it.
-        names.dedup_by(|packed, plain| packed.strip_suffix(".gz") == Some(plain));
-        Ok(names)
-    }
-}
-
-/// Whether a file of this name, in a directory, holds rows to train on or to evaluate with.
-fn holds_rows(name: &str) -> bool {
-    let plain = name.strip_suffix(".gz").unwrap_or(name);
-    let starts = |starts: &[&str]| starts.iter().any(|start| plain.starts_with(start));
-    match Kind::of(name) {
-        Kind::Idx => starts(&["train", "validate", "t10k", "test"]) && idx::is_images(plain),
-        Kind::Npy => starts(&["train", "validate"]) && !npy::is_labels(plain),
-        Kind::Text => {
-            starts(&["train", "validate"]) && (plain.ends_with(".txt") || plain.ends_with(".csv"))
-        }
-    }
 }
 
 /// All rows together. One data set alone is not copied.
@@ -199,6 +198,7 @@ fn joined(mut all: Vec<(String, Dataset)>) -> Result<Dataset, DataError> {
 pub(super) mod tests {
     use super::super::DATA;
     use super::*;
+    use std::fs;
     use std::path::Path;
 
     /// A directory with files, gone when dropped.
@@ -264,6 +264,66 @@ pub(super) mod tests {
             panic!("a file is one pool")
         };
         assert_eq!((pool.rows(), pool.features(), pool.classes()), (2, 1, 2));
+    }
+
+    #[test]
+    fn patterns_name_the_shards() {
+        let files = [("d/b.data", "1,0"), ("d/a.data", "2,3"), ("d/c.txt", "x")];
+        let folder = Folder::new(&files);
+        let Ok(Opened::Parts { shards, .. }) = open(&folder, "path:d,files=*.data,binary=yes")
+        else {
+            panic!("a directory brings its shards")
+        };
+        let named: Vec<_> = shards
+            .iter()
+            .map(|(name, data)| (&name[..], data.labels()[0]))
+            .collect();
+        assert_eq!(named, [("a.data", 1), ("b.data", 0)]);
+    }
+
+    #[test]
+    fn a_column_may_name_the_shard() {
+        let text = "age,site,sick\n40,basel,0\n?,bern,1\n60,basel,1\n50,,0\n";
+        let folder = Folder::new(&[
+            ("all.csv", &text.replace(",,", ",aarau,")),
+            ("gap.csv", text),
+        ]);
+        let Ok(Opened::Parts { shards, .. }) = open(&folder, "path:all.csv,by=site,missing=mean")
+        else {
+            panic!("rows bring their shards")
+        };
+        let rows: Vec<_> = shards
+            .iter()
+            .map(|(name, data)| (&name[..], data.features().into_iter().copied().collect()))
+            .collect();
+        let expected: [(&str, Vec<f32>); 3] = [
+            ("aarau", vec![50.0]),
+            ("basel", vec![40.0, 60.0]),
+            ("bern", vec![50.0]),
+        ];
+        assert_eq!(rows, expected);
+        let Ok(Opened::Parts { shards, .. }) =
+            open(&folder, "path:all.csv,by=2,header=yes,missing=drop")
+        else {
+            panic!("rows bring their shards")
+        };
+        assert_eq!(shards.len(), 2, "nobody is left in bern");
+        let error = |spec| open(&folder, spec).err().unwrap();
+        assert_eq!(
+            error("path:gap.csv,by=site,missing=mean"),
+            "gap.csv:5:2: \"\" names no shard"
+        );
+        assert_eq!(
+            error("path:all.csv,by=site"),
+            "all.csv:3:1: \"?\" is not a number"
+        );
+        assert!(error("path:all.csv,by=sick").contains("is the class and names the shard"));
+        assert!(error("path:all.csv,by=place").contains("no column `place`"));
+        assert!(error("path:all.csv,by=2,without=1").contains("is left as a feature"));
+        assert!(error("path:all.csv,without=4").contains("no column 4; there are 3"));
+        assert!(error("path:all.csv,without=3-2").contains("is not allowed"));
+        assert!(error("path:.,by=site").contains("one file"));
+        assert!(error("path:all.csv,files=x*").contains("a directory"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The shards of a run and the rows that evaluate it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::{DATA, DataError, Dataset, Opened, Pool, Root};
+use super::{DATA, DataError, Dataset, Made, Opened, Pool, Root};
 use crate::ml::partition::{PARTITIONS, Shards, hold_out};
 use crate::seed::Seed;
 
@@ -30,7 +30,8 @@ pub struct Request {
 /// the same files have the same shards.
 pub struct Source {
     rows: Rows,
-    held_out: Option<Dataset>,
+    /// Made when first asked for, where the rows are.
+    held_out: OnceLock<Option<Dataset>>,
     features: usize,
     classes: usize,
 }
@@ -39,6 +40,7 @@ pub struct Source {
 enum Rows {
     Pool { pool: Box<dyn Pool>, shards: Shards },
     Parts(Vec<(String, Arc<Dataset>)>),
+    Made(Box<dyn Made>),
 }
 
 impl Source {
@@ -86,7 +88,7 @@ impl Source {
         }
         Ok(Source {
             rows: Rows::Parts(shards),
-            held_out,
+            held_out: held_out.into(),
             features,
             classes,
         })
@@ -101,6 +103,15 @@ impl Source {
         match opened {
             Opened::Pool { pool, held_out } => Source::cut_pool(pool, held_out, request),
             Opened::Parts { shards, held_out } => Source::cut_parts(shards, held_out, request),
+            Opened::Made(made) => {
+                check_count(made.shards(), request)?;
+                Ok(Source {
+                    held_out: OnceLock::new(),
+                    features: made.features(),
+                    classes: made.classes(),
+                    rows: Rows::Made(made),
+                })
+            }
         }
     }
 
@@ -119,7 +130,7 @@ impl Source {
         let label = |row| pool.label(row);
         let shards = partition.cut(train, &label, count, request.seed)?;
         Ok(Source {
-            held_out: held_out.or_else(|| pool.select(&held)),
+            held_out: held_out.or_else(|| pool.select(&held)).into(),
             features: pool.features(),
             classes: pool.classes(),
             rows: Rows::Pool { pool, shards },
@@ -131,13 +142,7 @@ impl Source {
         held_out: Option<Dataset>,
         request: &Request,
     ) -> Result<Source, DataError> {
-        if let Some(count) = request.shards
-            && count != shards.len()
-        {
-            let own = shards.len();
-            let reason = format!("{} brings {own} shards, not {count}", request.spec);
-            return Err(DataError::Shards(reason));
-        }
+        check_count(shards.len(), request)?;
         if held_out.is_some() || request.held_out == 0.0 {
             return Source::from_shards(shards, held_out);
         }
@@ -161,6 +166,7 @@ impl Source {
         match &self.rows {
             Rows::Pool { shards, .. } => shards.len(),
             Rows::Parts(shards) => shards.len(),
+            Rows::Made(made) => made.shards(),
         }
     }
 
@@ -169,6 +175,7 @@ impl Source {
         match &self.rows {
             Rows::Pool { shards, .. } => shards.get(shard).map(|_| format!("shard-{shard}")),
             Rows::Parts(shards) => shards.get(shard).map(|(name, _)| name.clone()),
+            Rows::Made(made) => (shard < made.shards()).then(|| made.name(shard)),
         }
     }
 
@@ -177,6 +184,7 @@ impl Source {
         match &self.rows {
             Rows::Pool { shards, .. } => shards.get(shard).map(<[u32]>::len),
             Rows::Parts(shards) => shards.get(shard).map(|(_, data)| data.rows()),
+            Rows::Made(made) => (shard < made.shards()).then(|| made.rows(shard)),
         }
     }
 
@@ -185,6 +193,7 @@ impl Source {
         match &self.rows {
             Rows::Pool { shards, .. } => shards.rows(),
             Rows::Parts(shards) => shards.iter().map(|(_, data)| data.rows()).sum(),
+            Rows::Made(made) => (0..made.shards()).map(|shard| made.rows(shard)).sum(),
         }
     }
 
@@ -209,6 +218,8 @@ impl Source {
                 .and_then(|rows| pool.select(rows))
                 .map(Arc::new),
             Rows::Parts(shards) => shards.get(shard).map(|(_, data)| Arc::clone(data)),
+            Rows::Made(made) if shard < made.shards() => made.shard(shard).map(Arc::new),
+            Rows::Made(_) => None,
         };
         found.ok_or_else(|| {
             let count = self.shards();
@@ -220,12 +231,27 @@ impl Source {
 
     /// Whether [`Source::shard`] makes or copies the rows each time it is asked.
     pub fn selects(&self) -> bool {
-        matches!(self.rows, Rows::Pool { .. })
+        matches!(self.rows, Rows::Pool { .. } | Rows::Made(_))
     }
 
     /// The rows held out for evaluation.
     pub fn held_out(&self) -> Option<&Dataset> {
-        self.held_out.as_ref()
+        let made = || match &self.rows {
+            Rows::Made(made) => made.held_out(),
+            Rows::Pool { .. } | Rows::Parts(_) => None,
+        };
+        self.held_out.get_or_init(made).as_ref()
+    }
+}
+
+/// Data that bring their shards have no other number of them.
+fn check_count(own: usize, request: &Request) -> Result<(), DataError> {
+    match request.shards {
+        Some(count) if count != own => {
+            let reason = format!("{} brings {own} shards, not {count}", request.spec);
+            Err(DataError::Shards(reason))
+        }
+        _ => Ok(()),
     }
 }
 

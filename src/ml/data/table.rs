@@ -1,61 +1,52 @@
 //! Rows of a file as they are gathered, and the data sets of several files together.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ndarray::Array2;
 
 use super::decimal::decimal;
-use super::{DataError, Dataset, MAX_CLASSES};
+use super::format::Format;
+use super::labels::{Labels, number};
+use super::missing::{self, Missing};
+use super::natural::natural;
+use super::role::Role;
+use super::{DataError, Dataset};
 
 /// What a file holds.
 #[derive(Debug)]
 pub(super) struct Table {
     path: String,
     width: usize,
-    /// Which field of a row is its class, counted from 0.
-    label: usize,
+    /// What each field of a row is.
+    roles: Arc<[Role]>,
     /// What features are divided by.
     scale: f32,
+    /// Whether values may be missing.
+    gaps: bool,
+    /// Row after row; what is missing is NaN until it is seen to.
     features: Vec<f32>,
     labels: Labels,
-}
-
-/// Classes as they are written: all numbers, or all names.
-#[derive(Debug)]
-enum Labels {
-    Numbers(Vec<u32>),
-    Names {
-        /// Every name, numbered as they came.
-        numbers: BTreeMap<String, u32>,
-        /// The number of each row's name.
-        rows: Vec<u32>,
-    },
-}
-
-/// The number that a field holds, finite or not.
-pub(super) fn number(field: &[u8]) -> Option<f64> {
-    std::str::from_utf8(field).ok()?.parse().ok()
-}
-
-/// The class that a number is; none unless it is a whole number below [`MAX_CLASSES`].
-pub(super) fn class(number: f64) -> Option<u32> {
-    let is_class = number.fract() == 0.0 && (0.0..MAX_CLASSES as f64).contains(&number);
-    is_class.then_some(number as u32)
+    /// The shard of each row, where rows bring their shards.
+    shards: Option<Labels>,
 }
 
 impl Table {
     /// No rows yet, of so many features. Whether the class of the first row is a number decides
     /// whether all are: a slip further down is then an error and not one more class.
-    pub fn new(path: &str, width: usize, first_label: &[u8], label: usize, scale: f32) -> Self {
+    pub fn new(path: &str, roles: Vec<Role>, first_label: &[u8], format: &Format) -> Self {
+        let has = |role| roles.iter().filter(|other| **other == role).count();
         let labels = match number(first_label) {
             Some(_) => Labels::Numbers(Vec::new()),
             None => Labels::names(),
         };
         Table {
             path: path.to_owned(),
-            width,
-            label,
-            scale,
+            width: has(Role::Feature),
+            shards: (has(Role::Shard) > 0).then(Labels::names),
+            roles: roles.into(),
+            scale: format.scale.unwrap_or(1.0),
+            gaps: format.missing != Missing::Refused,
             features: Vec::new(),
             labels,
         }
@@ -66,10 +57,12 @@ impl Table {
         Table {
             path: path.to_owned(),
             width,
-            label: width,
+            roles: Arc::default(),
             scale: 1.0,
+            gaps: false,
             features,
             labels: Labels::Numbers(labels),
+            shards: None,
         }
     }
 
@@ -82,6 +75,8 @@ impl Table {
                 Labels::Numbers(_) => Labels::Numbers(Vec::new()),
                 Labels::Names { .. } => Labels::names(),
             },
+            roles: Arc::clone(&self.roles),
+            shards: self.shards.as_ref().map(|_| Labels::names()),
             ..*self
         }
     }
@@ -93,23 +88,9 @@ impl Table {
             return;
         }
         self.features.extend(part.features);
-        match (&mut self.labels, part.labels) {
-            (Labels::Numbers(all), Labels::Numbers(more)) => all.extend(more),
-            (
-                Labels::Names { numbers, rows },
-                Labels::Names {
-                    numbers: others,
-                    rows: more,
-                },
-            ) => {
-                let mut number_of = vec![0; others.len()];
-                for (name, other) in others {
-                    let next = numbers.len() as u32;
-                    number_of[other as usize] = *numbers.entry(name).or_insert(next);
-                }
-                rows.extend(more.iter().map(|row| number_of[*row as usize]));
-            }
-            _ => unreachable!("parts of a text have classes of one kind"),
+        self.labels.append(part.labels);
+        if let (Some(all), Some(more)) = (&mut self.shards, part.shards) {
+            all.append(more);
         }
     }
 
@@ -121,14 +102,18 @@ impl Table {
         let length = self.push_fields(text);
         if length.is_none() {
             self.features.truncate(before);
-            self.labels.truncate(before / self.width);
+            let rows = before / self.width;
+            self.labels.truncate(rows);
+            if let Some(shards) = &mut self.shards {
+                shards.truncate(rows);
+            }
         }
         length
     }
 
     fn push_fields(&mut self, text: &[u8]) -> Option<usize> {
         let mut at = 0;
-        for column in 0..=self.width {
+        for column in 0..self.roles.len() {
             if column > 0 {
                 at += 1; // the comma
             }
@@ -138,19 +123,15 @@ impl Table {
             let rest = &text[at..];
             let simple = decimal(rest).filter(|(_, length)| ends(rest.get(*length)));
             let length = simple.map_or_else(|| field_length(rest), |(_, length)| length);
-            let field = || rest[..length].trim_ascii();
-            if column == self.label {
-                self.labels.push(field()).ok()?;
-            } else {
-                let value = match simple {
-                    Some((value, _)) => scaled(value, self.scale).ok()?,
-                    None => feature(field(), self.scale).ok()?,
-                };
-                self.features.push(value);
+            match (self.roles[column], simple) {
+                (Role::Feature, Some((value, _))) => {
+                    self.features.push(scaled(value, self.scale).ok()?);
+                }
+                (role, _) => self.push_field(role, rest[..length].trim_ascii()).ok()?,
             }
             at += length;
             let is_comma = text.get(at) == Some(&b',');
-            if is_comma != (column < self.width) {
+            if is_comma != (column + 1 < self.roles.len()) {
                 return None;
             }
         }
@@ -162,17 +143,13 @@ impl Table {
         &mut self,
         fields: impl Iterator<Item = &'a [u8]> + Clone,
     ) -> Result<(), Fault> {
-        let (found, expected) = (fields.clone().count(), self.width + 1);
+        let (found, expected) = (fields.clone().count(), self.roles.len());
         if found != expected {
             let reason = format!("{found} fields, but the first row has {expected}");
             return Err(Fault { cell: None, reason });
         }
         for (column, field) in fields.enumerate() {
-            let done = if column == self.label {
-                self.labels.push(field)
-            } else {
-                feature(field, self.scale).map(|value| self.features.push(value))
-            };
+            let done = self.push_field(self.roles[column], field);
             done.map_err(|reason| {
                 let value = String::from_utf8_lossy(&field[..field.len().min(40)]).into_owned();
                 Fault {
@@ -180,6 +157,22 @@ impl Table {
                     reason,
                 }
             })?;
+        }
+        Ok(())
+    }
+
+    fn push_field(&mut self, role: Role, field: &[u8]) -> Result<(), String> {
+        match role {
+            Role::Feature if self.gaps && missing::is_gap(field) => self.features.push(f32::NAN),
+            Role::Feature => self.features.push(feature(field, self.scale)?),
+            Role::Class => self.labels.push(field)?,
+            Role::Shard => match &mut self.shards {
+                Some(shards) => shards
+                    .push(field)
+                    .map_err(|_| "names no shard".to_owned())?,
+                None => unreachable!("there is a list of shards where a field names them"),
+            },
+            Role::Nothing => {}
         }
         Ok(())
     }
@@ -235,51 +228,6 @@ fn scaled(value: f32, scale: f32) -> Result<f32, String> {
     }
 }
 
-impl Labels {
-    fn names() -> Labels {
-        Labels::Names {
-            numbers: BTreeMap::new(),
-            rows: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, field: &[u8]) -> Result<(), String> {
-        match self {
-            Labels::Names { numbers, rows } => {
-                let name = std::str::from_utf8(field).map_err(|_| "is not UTF-8".to_owned())?;
-                if name.is_empty() {
-                    return Err("is no class: it is empty".to_owned());
-                }
-                let number = match numbers.get(name) {
-                    Some(number) => *number,
-                    None => {
-                        let next = numbers.len() as u32;
-                        numbers.insert(name.to_owned(), next);
-                        next
-                    }
-                };
-                rows.push(number);
-            }
-            Labels::Numbers(rows) => {
-                let number =
-                    number(field).ok_or("is not a number, as the classes before it are")?;
-                let class = class(number).ok_or_else(|| {
-                    let most = MAX_CLASSES - 1;
-                    format!("is no class: classes are names or whole numbers from 0 to {most}")
-                })?;
-                rows.push(class);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes back all rows but the first `count`. Names that only they had may stay known.
-    fn truncate(&mut self, count: usize) {
-        let (Labels::Numbers(rows) | Labels::Names { rows, .. }) = self;
-        rows.truncate(count);
-    }
-}
-
 /// The data sets of several files, with the same classes for all: names count in sorted order,
 /// numbers up to the largest.
 pub(super) fn assemble(tables: Vec<Table>) -> Result<Vec<Dataset>, DataError> {
@@ -310,6 +258,76 @@ pub(super) fn assemble(tables: Vec<Table>) -> Result<Vec<Dataset>, DataError> {
 }
 
 impl Table {
+    /// Features of a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The features, row after row; NaN where one is missing.
+    pub fn features(&self) -> &[f32] {
+        &self.features
+    }
+
+    /// Puts `values`, one a column, where values are missing.
+    pub fn fill_gaps(&mut self, values: &[f32]) {
+        for row in self.features.chunks_exact_mut(self.width) {
+            for (value, filled) in row.iter_mut().zip(values) {
+                if value.is_nan() {
+                    *value = *filled;
+                }
+            }
+        }
+    }
+
+    /// Drops the rows in which a value is missing.
+    pub fn drop_gaps(&mut self) -> Result<(), DataError> {
+        let rows = self.features.chunks_exact(self.width);
+        let whole: Vec<bool> = rows
+            .map(|row| !row.iter().any(|value| value.is_nan()))
+            .collect();
+        if !whole.contains(&true) {
+            let reason =
+                "no row is without a gap; leave out columns (without=) or fill in (missing=mean)";
+            return Err(DataError::file(&self.path, reason));
+        }
+        let width = self.width;
+        let mut place = 0;
+        self.features.retain(|_| {
+            place += 1;
+            whole[(place - 1) / width]
+        });
+        self.labels.retain(&whole);
+        if let Some(shards) = &mut self.shards {
+            shards.retain(&whole);
+        }
+        Ok(())
+    }
+
+    /// Makes all classes above 0 class 1.
+    pub fn make_binary(&mut self) -> Result<(), DataError> {
+        let failed = |reason| DataError::file(&self.path, reason);
+        self.labels.make_binary().map_err(failed)
+    }
+
+    /// The rows of each shard by its name, where rows bring their shards.
+    pub fn shards(&self) -> Option<Vec<(String, Vec<u32>)>> {
+        let Some(Labels::Names { numbers, rows }) = &self.shards else {
+            return None;
+        };
+        let mut rows_of = vec![Vec::new(); numbers.len()];
+        for (row, shard) in rows.iter().enumerate() {
+            rows_of[*shard as usize].push(row as u32);
+        }
+        let take = |(name, number): (&String, &u32)| {
+            (name.clone(), std::mem::take(&mut rows_of[*number as usize]))
+        };
+        let mut named: Vec<_> = numbers.iter().map(take).collect();
+        // A name may be left of rows that were dropped.
+        named.retain(|(_, rows)| !rows.is_empty());
+        named.sort_by(|(left, _), (right, _)| natural(left, right));
+        Some(named)
+    }
+
     /// Whether this can be put together with another.
     fn check_like(&self, first: &Table) -> Result<(), DataError> {
         if self.width != first.width {

@@ -13,6 +13,7 @@ mod label_shards;
 mod power_law;
 mod quantity;
 mod shards;
+mod similarity;
 mod weights;
 
 use std::ops::RangeInclusive;
@@ -50,6 +51,7 @@ pub static PARTITIONS: Table<Arc<dyn Partition>> = Table {
         dirichlet::ROW,
         quantity::ROW,
         power_law::ROW,
+        similarity::ROW,
     ],
 };
 
@@ -143,6 +145,7 @@ mod tests {
             "power-law:k=x",
             "dirichlet:alpha=0",
             "quantity:alpha=nan",
+            "similarity:share=1.1",
         ] {
             let error = PARTITIONS.build(spec).err().unwrap().to_string();
             assert!(error.contains("is not allowed"), "{error}");

@@ -1,0 +1,109 @@
+//! How files of rows are to be read, from the options of a spec.
+
+use std::ops::RangeInclusive;
+
+use super::missing::Missing;
+use crate::spec::{Arguments, SpecError};
+
+/// How a file is to be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Format {
+    /// Whether the first line holds names. Unless said, it does when none of its fields is a number.
+    pub header: Option<bool>,
+    /// Which field is the class.
+    pub label: Label,
+    /// What features are divided by. Unless said, 255 where they are bytes, otherwise 1.
+    pub scale: Option<f32>,
+    /// Which field names the shard of the row, where rows bring their shards.
+    pub shard: Option<Label>,
+    /// Fields that are left out, counted from 1.
+    pub without: Vec<RangeInclusive<usize>>,
+    /// What becomes of missing values.
+    pub missing: Missing,
+    /// Whether classes above 0 become 1.
+    pub binary: bool,
+}
+
+/// Which field of a row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) enum Label {
+    #[default]
+    Last,
+    /// Counted from 1.
+    Position(usize),
+    /// As the header has it.
+    Named(String),
+}
+
+impl Format {
+    /// The first option given that only text has a use for.
+    pub fn text_only(&self) -> Option<&'static str> {
+        let given = [
+            ("by=", self.shard.is_some()),
+            ("without=", !self.without.is_empty()),
+            ("missing=", self.missing != Missing::Refused),
+        ];
+        let found = given.iter().find(|(_, given)| *given);
+        found.map(|(option, _)| *option)
+    }
+}
+
+/// What the options say.
+pub(super) fn format(arguments: &mut Arguments) -> Result<Format, SpecError> {
+    let headers = [("auto", None), ("yes", Some(true)), ("no", Some(false))];
+    let header = arguments.choice("header", &headers)?;
+    let label = column(arguments, "label").unwrap_or_default();
+    let shard = column(arguments, "by");
+    for field in [Some(&label), shard.as_ref()].into_iter().flatten() {
+        if let (Label::Named(name), Some(false)) = (field, header) {
+            let reason = format!("column `{name}` cannot be found with header=no");
+            return Err(arguments.invalid(reason));
+        }
+    }
+    let allowed = "a number above 0";
+    let scale = match arguments.text("scale") {
+        None => None,
+        Some(_) => Some(arguments.number("scale", 1.0, f32::MIN_POSITIVE..=f32::MAX, allowed)?),
+    };
+    let gaps = [
+        ("refused", Missing::Refused),
+        ("mean", Missing::Mean),
+        ("drop", Missing::Drop),
+    ];
+    Ok(Format {
+        header,
+        label,
+        scale,
+        shard,
+        without: without(arguments)?,
+        missing: arguments.choice("missing", &gaps)?,
+        binary: arguments.choice("binary", &[("no", false), ("yes", true)])?,
+    })
+}
+
+/// The column that an option names.
+fn column(arguments: &mut Arguments, key: &str) -> Option<Label> {
+    let text = arguments.text(key)?;
+    Some(match (text, text.parse()) {
+        ("last", _) => Label::Last,
+        (_, Ok(position)) => Label::Position(position),
+        (name, Err(_)) => Label::Named(name.to_owned()),
+    })
+}
+
+/// The columns that are left out, such as `3+11-13`.
+fn without(arguments: &mut Arguments) -> Result<Vec<RangeInclusive<usize>>, SpecError> {
+    let Some(text) = arguments.text("without").map(str::to_owned) else {
+        return Ok(Vec::new());
+    };
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (0 < first && first <= last).then_some(first..=last)
+    };
+    let ranges: Option<Vec<_>> = text.split('+').map(range).collect();
+    ranges.ok_or_else(|| {
+        let allowed = "columns counted from 1, as 3 or 3+11-13";
+        arguments.bad_option("without", &text, allowed)
+    })
+}

@@ -1,0 +1,115 @@
+//! The classes of rows as they are gathered, or whatever else names something of each row.
+
+use std::collections::BTreeMap;
+
+use super::MAX_CLASSES;
+
+/// Classes as they are written: all numbers, or all names.
+#[derive(Debug)]
+pub(super) enum Labels {
+    Numbers(Vec<u32>),
+    Names {
+        /// Every name, numbered as they came.
+        numbers: BTreeMap<String, u32>,
+        /// The number of each row's name.
+        rows: Vec<u32>,
+    },
+}
+
+/// The number that a field holds, finite or not.
+pub(super) fn number(field: &[u8]) -> Option<f64> {
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
+/// The class that a number is; none unless it is a whole number below [`MAX_CLASSES`].
+pub(super) fn class(number: f64) -> Option<u32> {
+    let is_class = number.fract() == 0.0 && (0.0..MAX_CLASSES as f64).contains(&number);
+    is_class.then_some(number as u32)
+}
+
+impl Labels {
+    /// Adds those of a later part of the same text.
+    pub fn append(&mut self, later: Labels) {
+        match (self, later) {
+            (Labels::Numbers(all), Labels::Numbers(more)) => all.extend(more),
+            (
+                Labels::Names { numbers, rows },
+                Labels::Names {
+                    numbers: others,
+                    rows: more,
+                },
+            ) => {
+                let mut number_of = vec![0; others.len()];
+                for (name, other) in others {
+                    let next = numbers.len() as u32;
+                    number_of[other as usize] = *numbers.entry(name).or_insert(next);
+                }
+                rows.extend(more.iter().map(|row| number_of[*row as usize]));
+            }
+            _ => unreachable!("parts of a text have classes of one kind"),
+        }
+    }
+
+    /// Names, none yet.
+    pub fn names() -> Labels {
+        Labels::Names {
+            numbers: BTreeMap::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds the class of a row.
+    pub fn push(&mut self, field: &[u8]) -> Result<(), String> {
+        match self {
+            Labels::Names { numbers, rows } => {
+                let name = std::str::from_utf8(field).map_err(|_| "is not UTF-8".to_owned())?;
+                if name.is_empty() {
+                    return Err("is no class: it is empty".to_owned());
+                }
+                let number = match numbers.get(name) {
+                    Some(number) => *number,
+                    None => {
+                        let next = numbers.len() as u32;
+                        numbers.insert(name.to_owned(), next);
+                        next
+                    }
+                };
+                rows.push(number);
+            }
+            Labels::Numbers(rows) => {
+                let number =
+                    number(field).ok_or("is not a number, as the classes before it are")?;
+                let class = class(number).ok_or_else(|| {
+                    let most = MAX_CLASSES - 1;
+                    format!("is no class: classes are names or whole numbers from 0 to {most}")
+                })?;
+                rows.push(class);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back all rows but the first `count`. Names that only they had may stay known.
+    pub fn truncate(&mut self, count: usize) {
+        let (Labels::Numbers(rows) | Labels::Names { rows, .. }) = self;
+        rows.truncate(count);
+    }
+
+    /// Keeps the rows of which `keep` is true.
+    pub fn retain(&mut self, keep: &[bool]) {
+        let (Labels::Numbers(rows) | Labels::Names { rows, .. }) = self;
+        let mut kept = keep.iter();
+        rows.retain(|_| kept.next() == Some(&true));
+    }
+
+    /// Makes all classes above 0 class 1.
+    pub fn make_binary(&mut self) -> Result<(), String> {
+        match self {
+            Labels::Numbers(rows) => rows.iter_mut().for_each(|row| *row = (*row).min(1)),
+            Labels::Names { .. } => {
+                return Err("its classes are names; binary=yes takes numbers".to_owned());
+            }
+        }
+        Ok(())
+    }
+}

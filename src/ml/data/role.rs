@@ -1,0 +1,87 @@
+//! What each field of a row of text is: a feature, the class, the name of a shard, or nothing.
+
+use csv::ByteRecord;
+
+use super::format::{Format, Label};
+use super::{DataError, MAX_FEATURES};
+
+/// What a field is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Feature,
+    Class,
+    /// Names the shard that the row is in.
+    Shard,
+    /// Left out.
+    Nothing,
+}
+
+/// The roles of the fields of a row, of which there are so many.
+pub(super) fn roles(
+    path: &str,
+    format: &Format,
+    header: Option<&ByteRecord>,
+    fields: usize,
+) -> Result<Vec<Role>, DataError> {
+    let failed = |reason: String| Err(DataError::file(path, reason));
+    if !(2..=MAX_FEATURES + 1).contains(&fields) {
+        return failed(format!(
+            "it has {fields} columns; a row has 1 to {MAX_FEATURES} features and a class"
+        ));
+    }
+    let mut roles = vec![Role::Feature; fields];
+    for columns in &format.without {
+        let (first, last) = (*columns.start(), *columns.end());
+        if !(1..=fields).contains(&first) || last > fields {
+            let column = if (1..=fields).contains(&first) {
+                last
+            } else {
+                first
+            };
+            return failed(format!("there is no column {column}; there are {fields}"));
+        }
+        roles[first - 1..last].fill(Role::Nothing);
+    }
+    roles[position(path, &format.label, header, fields)?] = Role::Class;
+    if let Some(shard) = &format.shard {
+        let column = position(path, shard, header, fields)?;
+        if roles[column] == Role::Class {
+            let reason = "is the class and names the shard; give label= or by= another column";
+            return failed(format!("column {} {reason}", column + 1));
+        }
+        roles[column] = Role::Shard;
+    }
+    if !roles.contains(&Role::Feature) {
+        return failed(format!("none of its {fields} columns is left as a feature"));
+    }
+    Ok(roles)
+}
+
+/// Where a field is among those of a row, from 0.
+fn position(
+    path: &str,
+    field: &Label,
+    header: Option<&ByteRecord>,
+    fields: usize,
+) -> Result<usize, DataError> {
+    let reason = match (field, header) {
+        (Label::Last, _) => return Ok(fields - 1),
+        (Label::Position(position), _) if (1..=fields).contains(position) => {
+            return Ok(position - 1);
+        }
+        (Label::Position(position), _) => {
+            format!("there is no column {position}; there are {fields}")
+        }
+        (Label::Named(name), Some(header)) => {
+            let found = header.iter().position(|field| field == name.as_bytes());
+            match found {
+                Some(position) => return Ok(position),
+                None => format!("there is no column `{name}`"),
+            }
+        }
+        (Label::Named(name), None) => {
+            format!("column `{name}` cannot be found without a header")
+        }
+    };
+    Err(DataError::file(path, reason))
+}
