@@ -74,7 +74,7 @@ fn open(root: &Root, name: &str) -> usize {
     let origin = DATA.build(&format!("path:{name}")).expect("a spec");
     match origin.open(root, Seed(1)).expect("rows") {
         Opened::Pool { pool, .. } => pool.rows(),
-        Opened::Parts { .. } => panic!("a file is one pool"),
+        Opened::Parts { .. } | Opened::Made(_) => panic!("a file is one pool"),
     }
 }
 

@@ -156,7 +156,7 @@ impl Plan {
 
     /// What nodes do with a shard, the rate of the round aside: the strategy may add to it.
     pub fn local_training(&self) -> Training {
-        let mut rule = self.training.rule().clone();
+        let mut rule = *self.training.rule();
         rule.proximal += self.strategy.proximal.unwrap_or(0.0);
         let training = self.training.clone().with_rule(rule);
         training.unwrap_or_else(|_| self.training.clone())

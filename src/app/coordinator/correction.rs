@@ -12,6 +12,9 @@ use crate::ml::layout::DType;
 use crate::wire::convert::{self, RAW};
 use crate::wire::stubs::types::{INLINE_LIMIT, Payload};
 
+/// How a node is told of it, and the name and bytes of a blob where it is one.
+pub(super) type Sent = (Payload, Option<(Bytes, Held)>);
+
 /// What it is made of.
 #[derive(Clone, Debug)]
 pub(super) struct Correction {
@@ -24,7 +27,7 @@ pub(super) struct Correction {
 
 impl Correction {
     /// How the node is told of it, and the blob it needs for that if it is long. None while it is all zeros.
-    pub(super) fn payload(&self) -> io::Result<Option<(Payload, Option<(Bytes, Held)>)>> {
+    pub(super) fn payload(&self) -> io::Result<Option<Sent>> {
         let Some(any) = self.server.as_ref().or(self.own.as_ref()) else {
             return Ok(None);
         };

@@ -42,6 +42,13 @@ pub(super) struct New {
     pub(super) suspects: Vec<u32>,
 }
 
+/// What a robust rule makes of the updates.
+struct Robust {
+    mean: Vec<f32>,
+    /// Shards that it does not trust.
+    suspects: Vec<u32>,
+}
+
 /// A piece of it.
 struct Made {
     parameters: Bytes,
@@ -53,7 +60,10 @@ impl Step<'_> {
     pub(super) fn make(&self, gathered: &Gathered) -> Result<New, String> {
         let old = self.old;
         let robust = self.robust(gathered)?;
-        let (mean, suspects) = robust.map_or((None, Vec::new()), |(m, s)| (Some(m), s));
+        let (mean, suspects) = match robust {
+            Some(robust) => (Some(robust.mean), robust.suspects),
+            None => (None, Vec::new()),
+        };
         let mean = mean.as_deref();
         let mut encoder = Encoder::new(Arc::clone(&old.layout), self.round)?;
         let state = self.plan.strategy.server.state();
@@ -92,7 +102,7 @@ impl Step<'_> {
     }
 
     /// What the robust rule makes of the updates, if there is one, and which shards it does not trust.
-    fn robust(&self, gathered: &Gathered) -> Result<Option<(Vec<f32>, Vec<u32>)>, String> {
+    fn robust(&self, gathered: &Gathered) -> Result<Option<Robust>, String> {
         let (Some(rule), Gathered::Singles(singles)) = (self.plan.aggregator, gathered) else {
             return Ok(None);
         };
@@ -109,7 +119,7 @@ impl Step<'_> {
         let shards = singles.iter().enumerate();
         let suspects = shards.filter(|(place, _)| suspects.contains(place));
         let suspects = suspects.map(|(_, (shard, _))| shard).collect();
-        Ok(Some((mean, suspects)))
+        Ok(Some(Robust { mean, suspects }))
     }
 
     /// What the rule made of the round before, if it begins from there.

@@ -28,7 +28,7 @@ impl<T: Real> Stepper<T> {
         let rule = how.rule();
         let used = |value: f64| (value != 0.0).then(|| T::from_f64(value));
         let zeros = || parameters.iter().map(|all| all.zeros_like()).collect();
-        let begin = || parameters.iter().map(|all| Panels::clone(all)).collect();
+        let begin = || parameters.iter().copied().cloned().collect();
         Stepper {
             learning_rate: how.learning_rate(),
             scale: 1.0,

@@ -260,7 +260,7 @@ mod tests {
         says(&["lr=1"], &["lr=0..1"], "twice");
         let error = space(&[], &["lr=0..1"]).unwrap().all().unwrap_err();
         assert!(error.contains("--random"), "{error}");
-        let many = ["a=1|2|3|4|5|6|7|8|9|10"; 1].repeat(1);
+        let many = ["a=1|2|3|4|5|6|7|8|9|10"].to_vec();
         let axes: Vec<String> = (0..5)
             .map(|n| many[0].replace('a', &format!("a{n}")))
             .collect();
