@@ -29,7 +29,8 @@ pub struct Arguments {
     pub at: Option<Address>,
 
     /// One JSON object a line on stdout, for programs: `event` is started, round, notice, ended or
-    /// result; rounds carry accuracy, loss, rows, seconds, omitted, retries, refusals, audited and digest
+    /// result; rounds carry accuracy, loss, rows, seconds, omitted, retries, refusals, audited and digest, and, where known,
+    /// as the result does, confusion, macro_f1, auc, auc_error and spread
     #[arg(long, global = true)]
     pub json: bool,
 

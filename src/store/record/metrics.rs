@@ -98,3 +98,41 @@ pub(super) mod float {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_comes_back() {
+        let detail = Detail {
+            confusion: Confusion::from_counts(vec![3, 1, 0, 4]),
+            ranking: Some(Ranking::Area(Area {
+                value: 0.875,
+                error: 0.001,
+            })),
+            spread: Spread::over(vec![0.5, 1.0]),
+        };
+        let metrics = Metrics {
+            rows: 8,
+            correct: 7,
+            loss: f64::INFINITY,
+            detail: detail.shared(),
+        };
+        let line = serde_json::to_string(&MetricsJson::of(&metrics)).unwrap();
+        let read: MetricsJson = serde_json::from_str(&line).unwrap();
+        assert_eq!(read.read(), metrics);
+    }
+
+    #[test]
+    fn journals_from_before_there_was_more_are_read() {
+        let line = r#"{"rows":8,"correct":7,"loss":0.5}"#;
+        let read: MetricsJson = serde_json::from_str(line).unwrap();
+        let metrics = read.read();
+        assert_eq!((metrics.correct, metrics.detail.as_deref()), (7, None));
+        assert_eq!(
+            serde_json::to_string(&MetricsJson::of(&metrics)).unwrap(),
+            line
+        );
+    }
+}
