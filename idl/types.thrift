@@ -120,7 +120,7 @@ struct Metrics {
   4: optional i64 correct
   /** Which classes are taken for which: classes x classes counts, row by row, where the right class is the row and the
    * class that was said the column. Their sum is `rows`, that of the diagonal `correct`. After every round with up to
-   * 16 classes, after the last one with up to 1,000. */
+   * 16 classes, after the last one with up to 512. */
   5: optional list<i64> confusion
   /** Of two classes, after the last round: the area under the ROC curve, class 1 being the positive one. */
   6: optional double auc

@@ -1,7 +1,7 @@
 //! Which classes are taken for which: counts, and what follows from them for each class.
 
-/// With more classes than this nothing is counted: the counts would be too many.
-pub const MOST_CLASSES: usize = 1_000;
+/// With more classes than this nothing is counted: the counts would be longer than a list of a message may be.
+pub const MOST_CLASSES: usize = 512;
 
 /// How many rows of each class were taken for each class. Matrices are merged exactly, in any order.
 #[derive(Clone, Debug, PartialEq, Eq)]
