@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::options::{ClusterOptions, RunOptions, specs};
+use super::options::{ClusterOptions, RunOptions, data_specs, specs};
+use super::partition::PartitionOptions;
 use crate::app::program::parse_span;
 use crate::net::Address;
 
@@ -57,6 +58,7 @@ const EXAMPLES: &str = "Examples:
   client 127.0.0.1 5105 submit --rounds 100  returns at once; follow it with `watch RUN`
   client 127.0.0.1 5105 nodes                who is there
   client 127.0.0.1 5105 model RUN -o m.safetensors   the model; `verify RUN m.safetensors` compares
+  client partition --partition dirichlet     who would hold what; --plot shards.svg draws it
   client --state runs                        keeps its run; `client --state runs resume RUN` goes on
 
 The last line of stdout is the accuracy alone. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 detached.";
@@ -88,12 +90,26 @@ pub enum Command {
     Predict(PredictOptions),
     /// Say whether two runs, or a run and a model file, are the same bit for bit
     Verify(VerifyOptions),
+    /// Count which rows and classes every shard of a data spec would hold; here, without a cluster
+    #[command(after_long_help = data_specs(), max_term_width = 100)]
+    Partition(PartitionOptions),
 }
 
 /// Names of the commands, to tell them from addresses.
-const COMMANDS: [&str; 12] = [
-    "train", "submit", "watch", "status", "cancel", "resume", "runs", "nodes", "model", "predict",
-    "verify", "help",
+const COMMANDS: [&str; 13] = [
+    "train",
+    "submit",
+    "watch",
+    "status",
+    "cancel",
+    "resume",
+    "runs",
+    "nodes",
+    "model",
+    "predict",
+    "verify",
+    "partition",
+    "help",
 ];
 
 /// A run by its id.

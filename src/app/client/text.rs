@@ -90,7 +90,7 @@ pub(super) fn summary(report: &Report) -> String {
 }
 
 /// A table with a heading, columns as wide as their longest cell.
-fn table(rows: &[Vec<String>]) -> String {
+pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
