@@ -126,12 +126,13 @@ fn open(options: &PartitionOptions) -> Result<Source, Failure> {
             "client IP PORT nodes --json lists the nodes; try partition on a node's own files",
         ));
     }
-    let failed = |error: String| {
-        let failure = Failure::failed(error);
-        failure.hint(format!(
+    let is_file = plan::opened_as(&plan.data.spec).starts_with("path:");
+    let failed = |error: String| match is_file {
+        true => Failure::failed(error).hint(format!(
             "files are looked for below --data-root, {}",
             options.data_root.display()
-        ))
+        )),
+        false => Failure::failed(error),
     };
     let root = Root::new(&options.data_root).map_err(|error| failed(error.to_string()))?;
     open_source(&plan, &root).map_err(failed)
