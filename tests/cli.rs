@@ -77,6 +77,34 @@ fn json_is_an_object_a_line() {
 }
 
 #[test]
+fn shards_are_counted_and_drawn_without_a_cluster() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("shards.svg");
+    let file = file.to_str().expect("a path of text");
+    let cut = [
+        "partition",
+        "--partition",
+        "similarity:share=0",
+        "--shards",
+        "5",
+    ];
+    let output = run(CLIENT, &[&cut[..], &["--json", "--plot", file]].concat());
+    let rows: Vec<u64> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an object"))
+        .map(|line| line["rows"].as_u64().expect("a number"))
+        .collect();
+    // 1,437 rows in five shards, and 360 held out.
+    assert_eq!(rows, [288, 288, 287, 287, 287, 360], "{}", stderr(&output));
+    let picture = std::fs::read_to_string(file).expect("a picture");
+    assert!(picture.contains("shard-4: 287 rows"), "{picture}");
+    let table = stdout(&run(CLIENT, &cut));
+    assert_eq!(table.lines().count(), 8, "{table}");
+    let output = run(CLIENT, &["127.0.0.1", "1", "partition"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+#[test]
 fn equal_seeds_give_equal_digests_whatever_the_cluster() {
     let digest = |more: &[&str]| {
         let arguments = [&["--rounds", "3", "--seed", "5", "--json"], more].concat();

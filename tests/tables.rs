@@ -122,6 +122,7 @@ fn data_made_on_the_spot() {
     run_all(spots.map(|name| {
         let data = DataRef {
             spec: format!("{name}:"),
+            shards: None,
             ..data()
         };
         let data = Some(data);

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::options::{ClusterOptions, RunOptions, specs};
+use super::options::{ClusterOptions, RunOptions, data_specs, specs};
+use super::partition::PartitionOptions;
 use super::sweep::{self, SweepOptions};
 use crate::app::program::parse_span;
 use crate::net::Address;
@@ -60,6 +61,7 @@ const EXAMPLES: &str = "Examples:
   client sweep --grid 'lr=0.01|0.1' --rounds 5         runs with each of these values, best first
   client 127.0.0.1 5105 nodes                who is there
   client 127.0.0.1 5105 model RUN -o m.safetensors   the model; `verify RUN m.safetensors` compares
+  client partition --partition dirichlet     who would hold what; --plot shards.svg draws it
   client --state runs                        keeps its run; `client --state runs resume RUN` goes on
 
 The last line of stdout is the accuracy alone. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 detached.";
@@ -96,12 +98,28 @@ pub enum Command {
     Predict(PredictOptions),
     /// Say whether two runs, or a run and a model file, are the same bit for bit
     Verify(VerifyOptions),
+    /// Count which rows and classes every shard of a data spec would hold; here, without a cluster
+    #[command(after_long_help = data_specs(), max_term_width = 100)]
+    Partition(PartitionOptions),
 }
 
 /// Names of the commands, to tell them from addresses.
-const COMMANDS: [&str; 14] = [
-    "train", "sweep", "submit", "watch", "status", "metrics", "cancel", "resume", "runs", "nodes",
-    "model", "predict", "verify", "help",
+const COMMANDS: [&str; 15] = [
+    "train",
+    "sweep",
+    "submit",
+    "watch",
+    "status",
+    "metrics",
+    "cancel",
+    "resume",
+    "runs",
+    "nodes",
+    "model",
+    "predict",
+    "verify",
+    "partition",
+    "help",
 ];
 
 /// A run by its id.

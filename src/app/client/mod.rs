@@ -6,6 +6,8 @@ mod follow;
 mod metrics;
 mod model;
 mod options;
+mod partition;
+mod plot;
 mod predict;
 mod request;
 mod session;
@@ -168,6 +170,13 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Nodes => nodes(&mut open()?, json),
         Command::Model(options) => model::run(&mut open()?, &options, json),
         Command::Predict(options) => predict::run(open, &options, json),
+        Command::Partition(options) => match &arguments.at {
+            Some(at) => {
+                let message = format!("partition counts shards here and asks nothing of {at}");
+                Err(Failure::usage(message).hint("leave the address out"))
+            }
+            None => partition::run(&options, json),
+        },
         Command::Verify(options) => verify::run(open, &options.names, json),
     }
 }

@@ -179,7 +179,13 @@ pub(super) fn specs() -> String {
     )
 }
 
-fn data(text: &str) -> Result<String, String> {
+/// What data and partitions may be.
+pub(super) fn data_specs() -> String {
+    let (data, partitions) = (DATA.help(), PARTITIONS.help());
+    format!("Data:\n{data}\nPartitions:\n{partitions}")
+}
+
+pub(super) fn data(text: &str) -> Result<String, String> {
     let name = text.split([':', ',']).next().unwrap_or(text);
     if matches!(name, "private" | "ship") {
         return Ok(text.to_owned());
@@ -200,7 +206,7 @@ fn schedule(text: &str) -> Result<String, String> {
     built.map(|()| text.to_owned()).map_err(|e| e.to_string())
 }
 
-fn partition(text: &str) -> Result<String, String> {
+pub(super) fn partition(text: &str) -> Result<String, String> {
     let built = PARTITIONS.build(text).map(drop);
     built.map(|()| text.to_owned()).map_err(|e| e.to_string())
 }

@@ -43,6 +43,7 @@ use crossbeam_channel::{Sender, bounded};
 
 pub use command_line::main;
 pub use nodes_list::NodeList;
+pub(super) use rows::open_source;
 
 use crate::app::StartError;
 use crate::app::clock::Clock;

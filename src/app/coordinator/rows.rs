@@ -92,7 +92,8 @@ impl Rows {
     }
 }
 
-fn open_source(plan: &Plan, root: &Root) -> Result<Source, String> {
+/// The data of a plan, opened here.
+pub(in crate::app) fn open_source(plan: &Plan, root: &Root) -> Result<Source, String> {
     let request = Request {
         spec: opened_as(&plan.data.spec),
         partition: plan.data.partition.clone(),
