@@ -75,10 +75,10 @@ fn fastest(address: &Address, strategy: &str, similarity: &str, epochs: i32, mos
             ..Plan::default()
         };
         let course = run_until(address, plan, |course| course.best() >= TARGET);
-        if let Some(rounds) = course.rounds_to(TARGET) {
-            if best.is_none_or(|(least, _)| rounds < least) {
-                best = Some((rounds, rate));
-            }
+        if let Some(rounds) = course.rounds_to(TARGET)
+            && best.is_none_or(|(least, _)| rounds < least)
+        {
+            best = Some((rounds, rate));
         }
     }
     best.map_or(format!("{most}+"), |(rounds, rate)| {
