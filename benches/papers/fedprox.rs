@@ -29,6 +29,9 @@ pub fn table(setting: &Setting) {
     let cluster = setting.cluster();
     for stragglers in [0.0, 0.5, 0.9] {
         for (name, strategy, leaves_out) in METHODS {
+            if !setting.wants(&format!("stragglers={stragglers} {name}")) {
+                continue;
+            }
             let plan = |seed| Plan {
                 model: Some("softmax:60-10".to_owned()),
                 data: Some(DataRef {

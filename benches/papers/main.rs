@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench papers -- [--data DIR] [--seeds N] [--rounds N] [--only TEXT] [PAPER...]`: `--data` names the folder with `mnist`
 //! and `fashion-mnist` (../shared/data unless told), `--seeds` how many seeds a row is measured on where it is not the
-//! paper's own number, `--rounds` where a run ends at the latest, `--only` words that the name of a row must hold (fedavg-*, niid). All
+//! paper's own number, `--rounds` where a run ends at the latest, `--only` words that the name of a row must hold (fedavg-*, scaffold, fedprox, niid). All
 //! papers run unless some are named, which takes hours.
 
 #[path = "../trio/mod.rs"]

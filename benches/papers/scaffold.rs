@@ -29,7 +29,7 @@ const PUBLISHED: [[[&str; 4]; 3]; 2] = [
 
 /// A row for each similarity and number of epochs.
 pub fn table(setting: &Setting) {
-    let most = setting.rounds(200);
+    let most = setting.rounds(150);
     println!(
         "Rounds to an accuracy of {TARGET}, at most {most}; in brackets the learning rate that was best.\n"
     );
@@ -44,9 +44,12 @@ pub fn table(setting: &Setting) {
     let cluster = setting.cluster();
     for (at, similarity) in SIMILARITIES.into_iter().enumerate() {
         for (column, epochs) in EPOCHS.into_iter().enumerate() {
+            if !setting.wants(&format!("similarity={similarity} epochs={epochs}")) {
+                continue;
+            }
             let of = |strategy| fastest(&cluster.address(), strategy, similarity, epochs, most);
             row(&[
-                format!("{similarity}"),
+                similarity.to_owned(),
                 epochs.to_string(),
                 of("fedavg:mean=uniform"),
                 of("scaffold"),
@@ -72,10 +75,10 @@ fn fastest(address: &Address, strategy: &str, similarity: &str, epochs: i32, mos
             ..Plan::default()
         };
         let course = run_until(address, plan, |course| course.best() >= TARGET);
-        if let Some(rounds) = course.rounds_to(TARGET) {
-            if best.is_none_or(|(least, _)| rounds < least) {
-                best = Some((rounds, rate));
-            }
+        if let Some(rounds) = course.rounds_to(TARGET)
+            && best.is_none_or(|(least, _)| rounds < least)
+        {
+            best = Some((rounds, rate));
         }
     }
     best.map_or(format!("{most}+"), |(rounds, rate)| {
