@@ -49,7 +49,7 @@ struct Robust {
     suspects: Vec<u32>,
 }
 
-/// A piece of it.
+/// A piece of what a step makes.
 struct Made {
     parameters: Bytes,
     server: Vec<Bytes>,
