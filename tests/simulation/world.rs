@@ -351,8 +351,19 @@ impl World {
             println!("{:>10} {event:?}", self.now.0);
         }
         self.open_parcel(&event);
+        let greeted = match &event {
+            Event::Greeted(node, ..) => Some((*node, self.checker.greeted)),
+            _ => None,
+        };
         self.checker.fact(self.now, &event);
         let mut commands = self.federation.handle(self.now, event);
+        if let Some((node, before)) = greeted
+            && let Some(node) = self.federation.cluster().roster().get(node)
+            && node.barred.is_some()
+        {
+            // Whoever was found to lie is not there for anybody, though it greets well.
+            self.checker.greeted = before;
+        }
         let wake = self.federation.next_wake();
         let crashes = self.crash_after == Some(self.events);
         if crashes {
