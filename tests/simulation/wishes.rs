@@ -94,12 +94,15 @@ impl Wanted {
         }
     }
 
-    /// What the disk kept counts as told: a client may read it.
+    /// What the disk kept counts as told: a client may read it. Where the record of a round was damaged, nobody knows
+    /// whether all of its shards counted.
     pub fn restore<'a>(&mut self, entries: impl Iterator<Item = &'a Entry>) {
         self.started = true;
+        let mut next = 1;
         for entry in entries {
             if let RunEvent::Round(report) = &entry.event {
-                self.whole &= report.counted == report.asked;
+                self.whole &= report.counted == report.asked && report.round <= next;
+                next = report.round + 1;
             }
         }
     }
