@@ -17,6 +17,7 @@ use crate::ml::model::MODELS;
 use crate::ml::objective::OBJECTIVES;
 use crate::ml::partition::PARTITIONS;
 use crate::net::Address;
+use crate::spec::Table;
 use crate::wire::codec::CODECS;
 
 /// What to train. What is left out takes the coordinator's default.
@@ -42,7 +43,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "X")]
     pub lr: Option<f64>,
     /// How the learning rate goes from round to round (see below) [default: constant]
-    #[arg(long, value_name = "SPEC", value_parser = schedule)]
+    #[arg(long, value_name = "SPEC", value_parser = row_of(&SCHEDULES))]
     pub schedule: Option<String>,
     /// Share of the last step that goes on in the next, 0 to below 1, begun anew with every shard [default: 0]
     #[arg(long, value_name = "X")]
@@ -54,7 +55,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "X")]
     pub proximal: Option<f64>,
     /// What training makes small (see below) [default: cross-entropy]
-    #[arg(long, value_name = "SPEC", value_parser = objective)]
+    #[arg(long, value_name = "SPEC", value_parser = row_of(&OBJECTIVES))]
     pub objective: Option<String>,
     /// Stop an epoch loop when the summed loss changes by no more than this
     #[arg(long, value_name = "X")]
@@ -63,7 +64,7 @@ pub struct RunOptions {
     #[arg(long, visible_alias = "participants", value_name = "N")]
     pub shards: Option<i32>,
     /// How rows become shards (see below) [default: iid]
-    #[arg(long, value_name = "SPEC", value_parser = partition)]
+    #[arg(long, value_name = "SPEC", value_parser = row_of(&PARTITIONS))]
     pub partition: Option<String>,
     /// Share of the rows held out for evaluation [default: 0.2, or what the data bring]
     #[arg(long, value_name = "SHARE")]
@@ -78,16 +79,16 @@ pub struct RunOptions {
     #[arg(long, value_name = "N")]
     pub seed: Option<i64>,
     /// How updates become a step (see below) [default: fedavg]
-    #[arg(long, value_name = "SPEC", value_parser = strategy)]
+    #[arg(long, value_name = "SPEC", value_parser = row_of(&STRATEGIES))]
     pub strategy: Option<String>,
     /// How updates travel (see below) [default: raw]
-    #[arg(long, value_name = "SPEC", value_parser = codec)]
+    #[arg(long, value_name = "SPEC", value_parser = row_of(&CODECS))]
     pub codec: Option<String>,
     /// A robust rule in the place of the mean, against false updates (see below)
-    #[arg(long, value_name = "SPEC", value_parser = aggregator)]
+    #[arg(long, value_name = "SPEC", value_parser = row_of(&RULES))]
     pub aggregator: Option<String>,
     /// For studies of robust rules: how some shards attack (see below)
-    #[arg(long, value_name = "SPEC", value_parser = attack)]
+    #[arg(long, value_name = "SPEC", value_parser = row_of(&ATTACKS))]
     pub attack: Option<String>,
     /// For studies of robust rules: share of the shards that attack [default: 0.2]
     #[arg(long, value_name = "SHARE", requires = "attack")]
@@ -108,7 +109,7 @@ pub struct ClusterOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub nodes: Option<u16>,
     /// Scheduling policy (see below) [default: load-balancing]
-    #[arg(long, value_name = "POLICY", value_parser = policy)]
+    #[arg(long, value_name = "POLICY", value_parser = row_of(&POLICIES))]
     pub policy: Option<String>,
     /// Load probability of the nodes, 0 to 1 or `auto` [default: 0]
     #[arg(long, value_name = "P")]
@@ -196,42 +197,12 @@ pub(super) fn data(text: &str) -> Result<String, String> {
         .map_err(|error| format!("{error}; also: ship, private"))
 }
 
-fn objective(text: &str) -> Result<String, String> {
-    let built = OBJECTIVES.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn schedule(text: &str) -> Result<String, String> {
-    let built = SCHEDULES.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-pub(super) fn partition(text: &str) -> Result<String, String> {
-    let built = PARTITIONS.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn strategy(text: &str) -> Result<String, String> {
-    let built = STRATEGIES.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn aggregator(text: &str) -> Result<String, String> {
-    let built = RULES.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn attack(text: &str) -> Result<String, String> {
-    let built = ATTACKS.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn codec(text: &str) -> Result<String, String> {
-    let built = CODECS.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn policy(text: &str) -> Result<String, String> {
-    let built = POLICIES.build(text).map(drop);
-    built.map(|()| text.to_owned()).map_err(|e| e.to_string())
+/// Takes a text that names a row of a table, with right options.
+pub(super) fn row_of<T: 'static>(
+    table: &'static Table<T>,
+) -> impl Fn(&str) -> Result<String, String> + Clone {
+    move |text| match table.build(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }

@@ -7,13 +7,14 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::options::{RunOptions, data, partition};
+use super::options::{RunOptions, data, row_of};
 use super::plot;
 use super::request;
 use super::text::table;
 use super::view::{print, print_json, written};
 use crate::app::coordinator::open_source;
 use crate::ml::data::{Dataset, Root, Source};
+use crate::ml::partition::PARTITIONS;
 use crate::wire::convert::plan;
 
 /// Most classes that have a column of their own in the table.
@@ -26,7 +27,7 @@ pub struct PartitionOptions {
     #[arg(long, value_name = "SPEC", value_parser = data)]
     pub data: Option<String>,
     /// How rows become shards [default: iid]
-    #[arg(long, value_name = "SPEC", value_parser = partition)]
+    #[arg(long, value_name = "SPEC", value_parser = row_of(&PARTITIONS))]
     pub partition: Option<String>,
     /// Number of shards [default: 10, or what the data bring]
     #[arg(long, visible_alias = "participants", value_name = "N")]
