@@ -68,6 +68,8 @@ pub(super) struct Materials {
     attackers: BTreeSet<u32>,
     /// Who trains when, if rounds are asynchronous.
     course: Option<Asynchrony>,
+    /// Shards of the round that do fewer epochs, and how many.
+    fewer: BTreeMap<u32, u32>,
     /// What came of the round under way.
     gathered: Option<(u32, Gathered)>,
     /// The sum of a round that is over: its memory serves the next.
@@ -143,6 +145,7 @@ impl Materials {
             shards: offer.shards.len(),
             attackers: offer.attackers.clone(),
             course: offer.course.clone(),
+            fewer: BTreeMap::new(),
             gathered: None,
             spare: None,
         };
@@ -173,6 +176,7 @@ impl Materials {
             Some(spare) => Gathered::Sum(bounds.emptied(spare)),
             None => Gathered::Sum(bounds.empty_sum()),
         };
+        self.fewer = self.plan.stragglers_of(round, self.shards);
         self.gathered = Some((round, gathered));
     }
 
@@ -189,9 +193,8 @@ impl Materials {
             Some((_, Gathered::Sum(sum))) => sum,
             Some((_, Gathered::Singles(singles))) => {
                 if let (Parcel::Update(update), Some((shard, rows))) = (parcel, single) {
-                    let fewer = self.plan.stragglers_of(round, self.shards);
                     let epochs = self.plan.training.epochs();
-                    let epochs = fewer.get(&shard).copied().unwrap_or(epochs);
+                    let epochs = self.fewer.get(&shard).copied().unwrap_or(epochs);
                     singles.add(shard, rows, self.plan.steps(rows, epochs), update);
                 }
                 return;

@@ -14,7 +14,7 @@ use super::singles::Singles;
 use super::values::{moved, narrow, widened};
 use crate::app::held::{Collector, Held, PIECE};
 use crate::fed::Plan;
-use crate::fed::aggregate::ExactSum;
+use crate::fed::aggregate::{ExactSum, Robust};
 use crate::fed::asynchrony::Asynchrony;
 use crate::fed::optimize::{Momentum, Round, ServerStep};
 
@@ -42,11 +42,16 @@ pub(super) struct New {
     pub(super) suspects: Vec<u32>,
 }
 
-/// What a robust rule makes of the updates.
-struct Robust {
-    mean: Vec<f32>,
+/// How the updates become one, worked out once for all pieces.
+struct Mix<'a> {
+    gathered: &'a Gathered,
+    /// What a robust rule makes of them, if there is one.
+    robust: Option<Vec<f32>>,
     /// Shards that it does not trust.
     suspects: Vec<u32>,
+    /// Of single updates: what each is multiplied by for their mean, and for that of the slopes if that is needed.
+    shares: Vec<f64>,
+    slopes: Vec<f64>,
 }
 
 /// A piece of what a step makes.
@@ -59,12 +64,7 @@ impl Step<'_> {
     /// Makes it.
     pub(super) fn make(&self, gathered: &Gathered) -> Result<New, String> {
         let old = self.old;
-        let robust = self.robust(gathered)?;
-        let (mean, suspects) = match robust {
-            Some(robust) => (Some(robust.mean), robust.suspects),
-            None => (None, Vec::new()),
-        };
-        let mean = mean.as_deref();
+        let mix = &self.mix(gathered)?;
         let mut encoder = Encoder::new(Arc::clone(&old.layout), self.round)?;
         let state = self.plan.strategy.server.state();
         let collectors = state.iter().map(|_| Collector::new(old.bytes.len()));
@@ -78,34 +78,55 @@ impl Step<'_> {
             encoder.push(made.parameters)
         };
         if old.bytes.pieces() == 1 {
-            push(self.piece(gathered, mean, 0)?)?;
+            push(self.piece(mix, 0)?)?;
         } else {
             // The digest takes as long as the step, so another thread makes the steps.
             thread::scope(|scope| {
                 let (done, pieces) = bounded(4);
-                let make = move |number| done.send(self.piece(gathered, mean, number)).is_ok();
+                let make = move |number| done.send(self.piece(mix, number)).is_ok();
                 scope.spawn(move || (0..old.bytes.pieces()).all(make));
                 pieces.iter().try_for_each(|piece| push(piece?))
             })?;
         }
         let mut server: Vec<Held> = server.into_iter().map(Collector::finish).collect();
         if self.plan.begins_from_last() {
-            let bytes = mean
-                .unwrap_or_default()
-                .iter()
-                .flat_map(|value| value.to_le_bytes());
+            let robust = mix.robust.as_deref().unwrap_or_default();
+            let bytes = robust.iter().flat_map(|value| value.to_le_bytes());
             server.push(Bytes::from_iter(bytes).into());
         }
         let memories = self.memories(gathered).map_err(unkept)?;
         let current = encoder.finish()?.with_state(server, memories);
-        Ok(New { current, suspects })
+        Ok(New {
+            current,
+            suspects: mix.suspects.clone(),
+        })
     }
 
-    /// What the robust rule makes of the updates, if there is one, and which shards it does not trust.
-    fn robust(&self, gathered: &Gathered) -> Result<Option<Robust>, String> {
-        let (Some(rule), Gathered::Singles(singles)) = (self.plan.aggregator, gathered) else {
-            return Ok(None);
+    fn mix<'a>(&self, gathered: &'a Gathered) -> Result<Mix<'a>, String> {
+        let mut mix = Mix {
+            gathered,
+            robust: None,
+            suspects: Vec::new(),
+            shares: Vec::new(),
+            slopes: Vec::new(),
         };
+        let Gathered::Singles(singles) = gathered else {
+            return Ok(mix);
+        };
+        if let Some(rule) = &self.plan.aggregator {
+            let (mean, suspects) = self.apply(rule, singles)?;
+            (mix.robust, mix.suspects) = (Some(mean), suspects);
+            return Ok(mix);
+        }
+        mix.shares = singles.shares(self.plan, self.course, self.round);
+        if let ServerStep::Control(_) = self.plan.strategy.server {
+            mix.slopes = singles.slopes(self.length());
+        }
+        Ok(mix)
+    }
+
+    /// What a robust rule makes of the updates, and which shards it does not trust.
+    fn apply(&self, rule: &Robust, singles: &Singles) -> Result<(Vec<f32>, Vec<u32>), String> {
         let wholes = singles.iter().map(|(_, single)| single.update.whole());
         let wholes = wholes.collect::<io::Result<Vec<Bytes>>>().map_err(unkept)?;
         let updates: Vec<&[u8]> = wholes.iter().map(|bytes| &**bytes).collect();
@@ -119,7 +140,7 @@ impl Step<'_> {
         let shards = singles.iter().enumerate();
         let suspects = shards.filter(|(place, _)| suspects.contains(place));
         let suspects = suspects.map(|(_, (shard, _))| shard).collect();
-        Ok(Some(Robust { mean, suspects }))
+        Ok((mean, suspects))
     }
 
     /// What the rule made of the round before, if it begins from there.
@@ -133,12 +154,7 @@ impl Step<'_> {
         Ok(Some(values.map(f32::from_le_bytes).collect()))
     }
 
-    fn piece(
-        &self,
-        gathered: &Gathered,
-        robust: Option<&[f32]>,
-        number: usize,
-    ) -> Result<Made, String> {
+    fn piece(&self, mix: &Mix, number: usize) -> Result<Made, String> {
         let old = self
             .old
             .bytes
@@ -148,28 +164,26 @@ impl Step<'_> {
         let first = number * PIECE / dtype.size();
         let mut mean = vec![0.0; old.len() / dtype.size()];
         let mut slope = Vec::new();
-        match (gathered, robust) {
+        match (mix.gathered, &mix.robust) {
             (_, Some(robust)) => {
                 let pairs = mean.iter_mut().zip(&robust[first..]);
                 pairs.for_each(|(mean, robust)| *mean = f64::from(*robust));
             }
             (Gathered::Sum(sum), None) => sum.mean_into(first, &mut mean),
             (Gathered::Singles(singles), None) => {
-                let shares = singles.shares(self.plan, self.course, self.round);
                 singles
-                    .combine(&shares, dtype, number, &mut mean)
+                    .combine(&mix.shares, dtype, number, &mut mean)
                     .map_err(unkept)?;
-                if let ServerStep::Control(_) = self.plan.strategy.server {
+                if !mix.slopes.is_empty() {
                     slope.resize(mean.len(), 0.0);
-                    let factors = singles.slopes(self.length());
                     singles
-                        .combine(&factors, dtype, number, &mut slope)
+                        .combine(&mix.slopes, dtype, number, &mut slope)
                         .map_err(unkept)?;
                 }
             }
         }
         let mut state = self.state(number, mean.len()).map_err(unkept)?;
-        let step = self.step(gathered, mean, &slope, &mut state);
+        let step = self.step(mix.gathered, mean, &slope, &mut state);
         let server: Option<Vec<Bytes>> = state.iter().map(|s| narrow(dtype, s)).collect();
         let made = moved(dtype, &old, &step).zip(server);
         let (parameters, server) = made.ok_or_else(|| {
