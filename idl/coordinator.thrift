@@ -69,6 +69,20 @@ struct Omission {
   2: required string reason
 }
 
+/** What a node did for a round, also in vain: its shards may be more than those that counted. */
+struct Contribution {
+  /** Its address. */
+  1: required string node
+  /** Shards it trained, and their rows. */
+  2: optional i32 shards
+  3: optional i64 rows
+  /** Time it had its attempts in hand, of several at once the sum. */
+  4: optional double seconds
+  /** Attempts that failed, and that it declined. */
+  5: optional i32 failures
+  6: optional i32 refusals
+}
+
 /** One finished round. */
 struct RoundReport {
   /** From 1. */
@@ -92,6 +106,8 @@ struct RoundReport {
   12: optional i32 audited
   /** Shards whose updates a robust rule left out, or found far from the others. */
   13: optional list<string> suspects
+  /** What each node did; of more than 64 nodes those that trained most rows. */
+  14: optional list<Contribution> nodes
 }
 
 /** What a run ended with. */

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use roundtable::fed::schedule::SCHEDULES;
 use roundtable::fed::strategy::{Mean, STRATEGIES};
-use roundtable::fed::{Ending, Omission, Report, RoundReport, RunId};
+use roundtable::fed::{Contribution, Ending, Omission, Report, RoundReport, RunId};
 use roundtable::ml::layout::{DType, Layout, Tensor};
 use roundtable::ml::metrics::Metrics;
 use roundtable::ml::step_rule::StepRule;
@@ -70,6 +70,14 @@ fn report(round: u32) -> RoundReport {
         refusals: 2,
         audited: 1,
         suspects: vec!["far".to_owned()],
+        nodes: vec![Contribution {
+            node: "10.0.0.7:5106".to_owned(),
+            shards: 2,
+            rows: 40,
+            busy: Duration::from_micros(77),
+            failures: 1,
+            refusals: 3,
+        }],
         digest: Sha256::digest(values(round)).into(),
     }
 }

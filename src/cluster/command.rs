@@ -60,6 +60,8 @@ pub enum Outcome {
         task: TaskId,
         /// Where.
         address: String,
+        /// From dispatch to failure.
+        held: Duration,
         /// Why.
         failure: Failure,
     },

@@ -24,6 +24,7 @@ mod timers;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 pub use attempt::AttemptId;
 pub use backoff::Backoff;
@@ -104,6 +105,12 @@ impl Cluster {
     /// The node that has an attempt in hand.
     pub fn node_of(&self, attempt: AttemptId) -> Option<&Node> {
         self.roster.get(self.attempts.get(&attempt)?.node)
+    }
+
+    /// How long an attempt has been out.
+    pub fn held(&self, now: Time, attempt: AttemptId) -> Duration {
+        let attempt = self.attempts.get(&attempt);
+        attempt.map_or(Duration::ZERO, |attempt| now.since(attempt.started))
     }
 
     /// Takes in a task. With `host`, only nodes that host the shard of this name can do it.
@@ -209,6 +216,7 @@ impl Cluster {
         self.outcomes.push(Outcome::Failed {
             task: id,
             address,
+            held: now.since(ended.started),
             failure,
         });
         self.retry_or_give_up(now, id);

@@ -1,5 +1,7 @@
 //! What attempts bring, and what it means for their run.
 
+use std::time::Duration;
+
 use super::audit::Testimony;
 use super::event::{Answer, Command, Trained, Work};
 use super::federation::Federation;
@@ -42,6 +44,7 @@ impl Federation {
             let failure = Failure::new(FailureKind::Invalid, reason);
             return self.cluster.failed(now, attempt, failure);
         }
+        let held = self.cluster.held(now, attempt);
         let Some(task) = self.cluster.answered(now, attempt) else {
             return self.commands.push(Command::Discard(attempt));
         };
@@ -53,6 +56,9 @@ impl Federation {
         if let Some(run) = self.runs.get_mut(&id) {
             run.stirred = now;
             run.said = None;
+            if let (Answer::Update(trained, _), Some(round)) = (&answer, run.training()) {
+                round.nodes.of(&address).trained(trained, held);
+            }
         }
         match (work, answer) {
             (Work::Train { round, shards }, Answer::Update(trained, fingerprint)) => {
@@ -153,11 +159,12 @@ impl Federation {
         self.close_round_if_done(now, id);
     }
 
-    pub(super) fn count_refusal(&mut self, task: TaskId) {
+    pub(super) fn count_refusal(&mut self, task: TaskId, address: &str) {
         if let Some((id, _)) = self.tasks.get(&task)
             && let Some(round) = self.runs.get_mut(id).and_then(Run::training)
         {
             round.refusals += 1;
+            round.nodes.of(address).refusals += 1;
         }
     }
 
@@ -166,15 +173,16 @@ impl Federation {
             Outcome::Failed {
                 task,
                 address,
+                held,
                 failure,
-            } => self.attempt_failed(task, &address, &failure),
+            } => self.attempt_failed(task, &address, held, &failure),
             Outcome::GaveUp { task, failures } => self.gave_up(now, task, failures),
             Outcome::Deserted { nodes } => self.deserted(&nodes),
         }
     }
 
     /// One attempt failed; the cluster deals with it, whoever watches is told.
-    pub(super) fn attempt_failed(&mut self, task: TaskId, address: &str, failure: &Failure) {
+    fn attempt_failed(&mut self, task: TaskId, address: &str, held: Duration, failure: &Failure) {
         let Some((id, work)) = self.tasks.get(&task).cloned() else {
             return;
         };
@@ -183,6 +191,9 @@ impl Federation {
         };
         if let Some(round) = run.training() {
             round.retries += 1;
+            let did = round.nodes.of(address);
+            did.failures += 1;
+            did.busy += held;
         }
         let notice = match work {
             Work::Train { round, shards } => {

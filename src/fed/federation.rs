@@ -165,8 +165,10 @@ impl Federation {
             Event::Pulsed(node, beat, answer) => self.cluster.pulsed(now, node, beat, answer),
             Event::Answered(attempt, answer) => self.answered(now, attempt, answer),
             Event::Refused(attempt) => {
+                let node = self.cluster.node_of(attempt);
+                let address = node.map_or(String::new(), |node| node.address.clone());
                 if let Some(task) = self.cluster.refused(now, attempt) {
-                    self.count_refusal(task);
+                    self.count_refusal(task, &address);
                 }
             }
             Event::Failed(attempt, failure) => self.cluster.failed(now, attempt, failure),

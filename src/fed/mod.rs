@@ -15,6 +15,7 @@ mod attackers;
 mod audit;
 mod bundle;
 mod cohort;
+mod contribution;
 mod event;
 mod federation;
 mod hearing;
@@ -36,6 +37,7 @@ mod tally;
 mod telling;
 
 pub use attackers::Assault;
+pub use contribution::Contribution;
 pub use event::{
     Answer, Command, Evaluation, Event, Fingerprint, History, Prepared, Shard, Stepped, Trained,
     Work,

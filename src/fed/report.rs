@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::contribution::Contribution;
 use super::run::Ending;
 use crate::ml::metrics::Metrics;
 
@@ -41,6 +42,8 @@ pub struct RoundReport {
     pub audited: u32,
     /// Shards whose updates the rule left out, or found far from the others.
     pub suspects: Vec<String>,
+    /// What each node did, by address.
+    pub nodes: Vec<Contribution>,
     /// SHA-256 of the parameters after the round.
     pub digest: [u8; 32],
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::contribution::Contributions;
 use super::event::{Shard, Trained};
 use super::plan::Plan;
 use super::report::{Omission, RoundReport};
@@ -54,6 +55,8 @@ pub(super) struct Round {
     pub(super) refusals: u32,
     /// Shards that the rule did not trust.
     pub(super) suspects: Vec<u32>,
+    /// What each node did.
+    pub(super) nodes: Contributions,
 }
 
 impl Round {
@@ -73,6 +76,7 @@ impl Round {
             retries: 0,
             refusals: 0,
             suspects: Vec::new(),
+            nodes: Contributions::default(),
         }
     }
 
@@ -82,6 +86,7 @@ impl Round {
             anew: self.anew + 1,
             retries: self.retries,
             refusals: self.refusals,
+            nodes: self.nodes,
             ..Round::new(self.number, self.started, self.cohort)
         }
     }
@@ -203,6 +208,7 @@ impl Round {
                 .iter()
                 .map(|&shard| shards[shard as usize].name.clone())
                 .collect(),
+            nodes: self.nodes.told(),
             digest,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::plan::PlanJson;
-use crate::fed::{Ending, Omission, Plan, Report, RoundReport};
+use crate::fed::{Contribution, Ending, Omission, Plan, Report, RoundReport};
 
 mod metrics;
 
@@ -101,6 +101,29 @@ struct RoundJson {
     audited: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     suspects: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<ContributionJson>,
+}
+
+/// Node, shards, rows, microseconds, failures, refusals.
+type ContributionJson = (String, u32, u64, u64, u32, u32);
+
+fn contribution(did: &Contribution) -> ContributionJson {
+    let busy = micros(did.busy);
+    let node = did.node.clone();
+    (node, did.shards, did.rows, busy, did.failures, did.refusals)
+}
+
+fn read_contribution(read: ContributionJson) -> Contribution {
+    let (node, shards, rows, busy, failures, refusals) = read;
+    Contribution {
+        node,
+        shards,
+        rows,
+        busy: Duration::from_micros(busy),
+        failures,
+        refusals,
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
@@ -125,6 +148,7 @@ impl RoundJson {
             refusals: report.refusals,
             audited: report.audited,
             suspects: report.suspects.clone(),
+            nodes: report.nodes.iter().map(contribution).collect(),
         }
     }
 
@@ -143,6 +167,7 @@ impl RoundJson {
             refusals: self.refusals,
             audited: self.audited,
             suspects: self.suspects,
+            nodes: self.nodes.into_iter().map(read_contribution).collect(),
             digest: unhex(&self.digest)?,
         })
     }

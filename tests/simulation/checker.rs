@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use roundtable::cluster::{AttemptId, BeatId, FailureKind, NodeId, Time};
 use roundtable::fed::{
-    Answer, Command, Entry, Event, History, Plan, RoundReport, RunId, Trained, Work,
+    Answer, Command, Contribution, Entry, Event, History, Plan, RoundReport, RunId, Trained, Work,
 };
 
 use crate::wishes::{name_of, rows_of};
@@ -337,6 +337,7 @@ impl Checker {
             && f64::from(report.counted) >= quorum * f64::from(report.asked)
             && report.counted as usize == round.folded.len()
             && report.rows == rows
+            && contributed(report)
             && omitted.len() + round.folded.len() == report.asked as usize
             && round
                 .folded
@@ -358,4 +359,14 @@ impl Checker {
             book.folded.iter().map(|(&s, &w)| (s, w)).collect()
         })
     }
+}
+
+/// Whether what the nodes are said to have done adds up to what the round says.
+fn contributed(report: &RoundReport) -> bool {
+    let sum = |of: fn(&Contribution) -> u32| report.nodes.iter().map(of).sum::<u32>();
+    let rows: u64 = report.nodes.iter().map(|did| did.rows).sum();
+    sum(|did| did.shards) >= report.counted
+        && rows >= report.rows
+        && sum(|did| did.failures) == report.retries
+        && sum(|did| did.refusals) == report.refusals
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::metrics::add_details;
 use super::text;
-use crate::wire::stubs::coordinator::{Event, EventKind, RunStatus, WatchReply};
+use crate::wire::stubs::coordinator::{Contribution, Event, EventKind, RunStatus, WatchReply};
 
 /// How progress is shown.
 pub(super) enum View {
@@ -168,6 +168,9 @@ fn json_of(event: &Event, run: &str) -> Value {
             "refusals": round.and_then(|round| round.refusals),
             "audited": round.and_then(|round| round.audited),
             "suspects": round.and_then(|round| round.suspects.clone()),
+            "nodes": round.and_then(|round| round.nodes.as_ref()).map(|nodes| {
+                nodes.iter().map(contribution).collect::<Vec<_>>()
+            }),
             "digest": round.and_then(|round| round.digest.as_deref()).map(text::hex),
         }),
         EventKind::NOTICE => json!({
@@ -181,4 +184,15 @@ fn json_of(event: &Event, run: &str) -> Value {
         }),
         _ => json!({"event": "unknown", "sequence": event.sequence}),
     }
+}
+
+fn contribution(did: &Contribution) -> Value {
+    json!({
+        "node": did.node,
+        "shards": did.shards,
+        "rows": did.rows,
+        "seconds": did.seconds,
+        "failures": did.failures,
+        "refusals": did.refusals,
+    })
 }

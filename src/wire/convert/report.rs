@@ -4,7 +4,9 @@ use bytes::Bytes;
 
 use super::{count, plan, small};
 use crate::cluster::{Health, Node, Time};
-use crate::fed::{Ending, Entry, Report, RoundReport, RunEvent, RunId, RunState, RunStatus};
+use crate::fed::{
+    Contribution, Ending, Entry, Report, RoundReport, RunEvent, RunId, RunState, RunStatus,
+};
 use crate::ml::metrics::{CLASSES_EVERY_ROUND, Metrics, Ranking};
 use crate::wire::stubs::coordinator as wire;
 use crate::wire::stubs::types;
@@ -70,6 +72,18 @@ pub fn round(report: &RoundReport) -> wire::RoundReport {
         digest: Some(Bytes::copy_from_slice(&report.digest)),
         audited: (report.audited > 0).then(|| small(report.audited)),
         suspects: (!report.suspects.is_empty()).then(|| report.suspects.clone()),
+        nodes: Some(report.nodes.iter().map(contribution).collect()),
+    }
+}
+
+fn contribution(did: &Contribution) -> wire::Contribution {
+    wire::Contribution {
+        node: did.node.clone(),
+        shards: Some(small(did.shards)),
+        rows: Some(count(did.rows)),
+        seconds: Some(did.busy.as_secs_f64()),
+        failures: Some(small(did.failures)),
+        refusals: Some(small(did.refusals)),
     }
 }
 
