@@ -15,7 +15,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use arguments::Arguments;
-pub use error::SpecError;
+pub use error::{SpecError, nearest};
 pub use table::{OptionHelp, Row, Table};
 
 /// A text split by the grammar. `Display` gives a text that parses to an equal value.

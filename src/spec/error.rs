@@ -155,7 +155,7 @@ impl std::error::Error for SpecError {}
 
 /// The candidate nearest to `word`, if it is near enough to have been meant: at most one edit in
 /// three characters, or one is the start of the other.
-pub(super) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     let (distance, best) = candidates
         .iter()

@@ -57,6 +57,7 @@ const EXAMPLES: &str = "Examples:
   client                                     a whole cluster in this process trains on the digits
   client --rounds 5 --model mlp:64-64-10     the same with other options (see `client train --help`)
   client 127.0.0.1 5105                      the same run on a coordinator
+  client train run.toml --set lr=0.01        a run file, with one value changed; `check` says what it does
   client 127.0.0.1 5105 submit --rounds 100  returns at once; follow it with `watch RUN`
   client sweep --grid 'lr=0.01|0.1' --rounds 5         runs with each of these values, best first
   client 127.0.0.1 5105 nodes                who is there
@@ -65,6 +66,11 @@ const EXAMPLES: &str = "Examples:
   client --state runs                        keeps its run; `client --state runs resume RUN` goes on
 
 The last line of stdout is the accuracy alone. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 detached.";
+
+const CHECK: &str = "Examples:
+  client check run.toml                     with what would be done, and where each value was said
+  client check run.toml --set lr=0.01       the same with another learning rate
+  client 127.0.0.1 5105 check run.toml      for a coordinator, which is not asked: its data are not opened here";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -98,13 +104,30 @@ pub enum Command {
     Predict(PredictOptions),
     /// Say whether two runs, or a run and a model file, are the same bit for bit
     Verify(VerifyOptions),
+    /// Say what is wrong with a run file, all of it, or what a run would be; nothing is started
+    #[command(after_long_help = CHECK, max_term_width = 100)]
+    Check(TrainOptions),
+    /// Print a run's configuration as a run file, which does the run again
+    Config(RunName),
     /// Count which rows and classes every shard of a data spec would hold; here, without a cluster
     #[command(after_long_help = data_specs(), max_term_width = 100)]
     Partition(PartitionOptions),
 }
 
+impl Command {
+    /// The options of a run, and whether those of a cluster belong to them.
+    pub fn run_options(&self) -> Option<(&RunOptions, bool)> {
+        match self {
+            Command::Train(options) | Command::Check(options) => Some((&options.run, true)),
+            Command::Sweep(options) => Some((&options.run, true)),
+            Command::Submit(options) => Some((options, false)),
+            _ => None,
+        }
+    }
+}
+
 /// Names of the commands, to tell them from addresses.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "train",
     "sweep",
     "submit",
@@ -119,6 +142,8 @@ const COMMANDS: [&str; 15] = [
     "predict",
     "verify",
     "partition",
+    "check",
+    "config",
     "help",
 ];
 
@@ -195,17 +220,26 @@ pub struct TrainOptions {
     pub cluster: ClusterOptions,
 }
 
+/// A command line in which the address is an option.
+#[derive(Debug)]
+pub struct Line {
+    /// The program and what follows.
+    pub arguments: Vec<OsString>,
+    /// The place of the command.
+    pub command: usize,
+}
+
 /// Rewrites `client IP PORT ...` so that the address is an option and the command is always there.
 ///
 /// # Errors
 /// When the address is half of one.
-pub fn normalise(given: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>, String> {
+pub fn normalise(given: impl IntoIterator<Item = OsString>) -> Result<Line, String> {
     let mut given = given.into_iter().peekable();
     let program = given.next().unwrap_or_else(|| OsString::from("client"));
     let mut arguments = vec![program];
     let is_address = given.peek().is_some_and(|first| {
         let first = first.to_string_lossy();
-        !first.starts_with('-') && !COMMANDS.contains(&&*first)
+        !first.starts_with('-') && !COMMANDS.contains(&&*first) && !first.ends_with(".toml")
     });
     if is_address && let Some(first) = given.next() {
         let address = address(&first.to_string_lossy(), &mut given)?;
@@ -213,19 +247,20 @@ pub fn normalise(given: impl IntoIterator<Item = OsString>) -> Result<Vec<OsStri
     }
     let rest: Vec<OsString> = given.collect();
     let names = |text: &OsString, names: &[&str]| names.contains(&&*text.to_string_lossy());
-    let first_word = rest.iter().enumerate().find_map(|(at, argument)| {
+    let first_word = rest.iter().enumerate().position(|(at, argument)| {
         let is_value = at > 0 && names(&rest[at - 1], &["--state", "--timeout"]);
-        let is_word = !is_value && !argument.to_string_lossy().starts_with('-');
-        is_word.then_some(argument)
+        !is_value && !argument.to_string_lossy().starts_with('-')
     });
+    let named = first_word.filter(|&at| names(&rest[at], &COMMANDS));
     let asks_for_help = rest
         .first()
         .is_some_and(|first| names(first, &["-h", "--help", "-V", "--version"]));
-    if !asks_for_help && !first_word.is_some_and(|first| names(first, &COMMANDS)) {
+    let command = arguments.len() + named.unwrap_or(0);
+    if !asks_for_help && named.is_none() {
         arguments.push(OsString::from("train"));
     }
     arguments.extend(rest);
-    Ok(arguments)
+    Ok(Line { arguments, command })
 }
 
 fn address(first: &str, rest: &mut impl Iterator<Item = OsString>) -> Result<Address, String> {
@@ -253,8 +288,8 @@ mod tests {
 
     fn parse(line: &str) -> Result<Arguments, String> {
         let given = line.split_whitespace().map(OsString::from);
-        let arguments = normalise(given)?;
-        Arguments::try_parse_from(arguments).map_err(|error| error.to_string())
+        let line = normalise(given)?;
+        Arguments::try_parse_from(line.arguments).map_err(|error| error.to_string())
     }
 
     #[test]

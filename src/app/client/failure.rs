@@ -42,6 +42,12 @@ impl Failure {
         self
     }
 
+    /// With this line below the message.
+    pub(super) fn detail(mut self, line: impl Into<String>) -> Failure {
+        self.details.push(line.into());
+        self
+    }
+
     /// A call to a coordinator that failed.
     pub(super) fn call(at: &Address, failed: &CallFailed) -> Failure {
         match failed {

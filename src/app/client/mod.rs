@@ -11,6 +11,7 @@ mod plot;
 mod predict;
 mod request;
 mod session;
+mod settings;
 mod sweep;
 mod text;
 mod verify;
@@ -22,7 +23,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clap::Parser;
 use serde_json::json;
 
 use super::embedded::{self, Cluster};
@@ -37,6 +37,7 @@ use failure::Failure;
 use follow::{follow, verdict};
 use options::{ClusterOptions, RunOptions};
 use session::Session;
+use settings::Layers;
 use sweep::SweepOptions;
 use view::{View, print, print_json, written};
 
@@ -45,22 +46,20 @@ type LastWords = Arc<Mutex<String>>;
 
 /// Does what the command line says.
 pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match normalise(given) {
-        Ok(arguments) => Arguments::parse_from(arguments),
-        Err(error) => {
-            let failure = Failure::usage(error);
-            return failure
-                .hint("client [<IP> <PORT>] [COMMAND]; see client --help")
-                .show();
-        }
-    };
-    match run(arguments) {
+    let line = normalise(given).map_err(|error| {
+        let hint = "client [<IP> <PORT>] [COMMAND]; see client --help";
+        Failure::usage(error).hint(hint)
+    });
+    let done = line
+        .and_then(settings::parse)
+        .and_then(|(arguments, layers)| run(arguments, &layers));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.show(),
     }
 }
 
-fn run(arguments: Arguments) -> Result<(), Failure> {
+fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
     let view = View::new(arguments.json, arguments.quiet);
     let json = arguments.json;
     let last_words = on_interrupt()?;
@@ -177,6 +176,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             }
             None => partition::run(&options, json),
         },
+        Command::Check(options) => settings::check(layers, &options, arguments.at.as_ref(), json),
+        Command::Config(options) => settings::config(&mut open()?, &options.run, json),
         Command::Verify(options) => verify::run(open, &options.names, json),
     }
 }

@@ -24,6 +24,13 @@ use crate::wire::codec::CODECS;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "The run", allow_negative_numbers = true)]
 pub struct RunOptions {
+    /// A run file: options of these names, one a line, as `rounds = 5`. Flags win over --set, that over variables of the
+    /// environment like ROUNDTABLE_ROUNDS, and those over the file
+    #[arg(value_name = "RUN.toml")]
+    pub file: Option<PathBuf>,
+    /// Set an option by name, as in a run file
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// Where the rows come from (see below) [default: builtin:digits]
     #[arg(long, value_name = "SPEC", value_parser = data)]
     pub data: Option<String>,
@@ -91,13 +98,13 @@ pub struct RunOptions {
     #[arg(long, value_name = "SPEC", value_parser = row_of(&ATTACKS))]
     pub attack: Option<String>,
     /// For studies of robust rules: share of the shards that attack [default: 0.2]
-    #[arg(long, value_name = "SHARE", requires = "attack")]
+    #[arg(long, value_name = "SHARE")]
     pub attackers: Option<f64>,
     /// For studies of slow devices: share of a round's shards that do only some of the epochs
     #[arg(long, value_name = "SHARE")]
     pub stragglers: Option<f64>,
     /// For studies of slow devices: their updates are left out
-    #[arg(long, requires = "stragglers")]
+    #[arg(long)]
     pub drop_stragglers: bool,
 }
 

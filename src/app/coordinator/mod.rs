@@ -22,6 +22,7 @@ mod models;
 mod nodes_list;
 mod offer;
 mod pulse;
+mod rehearsal;
 mod rows;
 mod service;
 mod shell;
@@ -43,6 +44,7 @@ use crossbeam_channel::{Sender, bounded};
 
 pub use command_line::main;
 pub use nodes_list::NodeList;
+pub(super) use rehearsal::{Rehearsal, rehearse};
 pub(super) use rows::open_source;
 
 use crate::app::StartError;

@@ -57,10 +57,7 @@ pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Pro
             .as_deref()
             .and_then(|spec| reader.aggregator(spec)),
         assault: reader.assault(plan),
-        stragglers: plan.stragglers.map(|share| Stragglers {
-            share,
-            dropped: plan.drop_stragglers.unwrap_or(false),
-        }),
+        stragglers: reader.stragglers(plan),
         largest_update: LARGEST_UPDATE,
     };
     if read.strategy.one_step {
@@ -275,6 +272,14 @@ impl Reader {
             );
         }
         Some(Assault { attack, share })
+    }
+
+    fn stragglers(&mut self, plan: &coordinator::Plan) -> Option<Stragglers> {
+        let dropped = plan.drop_stragglers.unwrap_or(false);
+        if dropped && plan.stragglers.is_none() {
+            self.wrong("drop_stragglers", "there are no stragglers to leave out");
+        }
+        plan.stragglers.map(|share| Stragglers { share, dropped })
     }
 
     fn codec(&mut self, spec: &str, data: Option<&DataRef>) -> String {

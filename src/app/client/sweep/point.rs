@@ -18,7 +18,10 @@ pub(super) fn keys() -> Vec<String> {
         let aliases = argument.get_visible_aliases().unwrap_or_default();
         argument.get_long().into_iter().chain(aliases)
     });
-    names.map(str::to_owned).collect()
+    names
+        .filter(|name| *name != "set")
+        .map(str::to_owned)
+        .collect()
 }
 
 fn command() -> clap::Command {
@@ -27,11 +30,7 @@ fn command() -> clap::Command {
 
 /// The options of the run at a point: those given for all runs, with the point's own in their place.
 pub(super) fn options(common: &RunOptions, point: &Point) -> Result<RunOptions, String> {
-    let given = |key: &str| point.iter().any(|(own, _)| own == key);
-    // One option needs another beside it, which may have been given for all runs.
-    let beside = common.attack.as_ref().filter(|_| !given("attack"));
     let mut line = vec!["run".to_owned()];
-    line.extend(beside.map(|attack| format!("--attack={attack}")));
     line.extend(point.iter().map(|(key, value)| format!("--{key}={value}")));
     let mut options = common.clone();
     let matches = command().try_get_matches_from(line);
