@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::options::{ClusterOptions, RunOptions, data_specs, specs};
 use super::partition::PartitionOptions;
+use super::report::{self, ReportOptions};
 use super::sweep::{self, SweepOptions};
 use crate::app::program::parse_span;
 use crate::net::Address;
@@ -85,7 +86,7 @@ pub enum Command {
     #[command(after_long_help = specs(), max_term_width = 100)]
     Submit(RunOptions),
     /// Follow a run to its end
-    Watch(RunName),
+    Watch(WatchOptions),
     /// Say where a run stands; all runs when none is named
     Status(MaybeRun),
     /// Say how well a run's model does: each class, which are taken for which, how far participants differ
@@ -107,6 +108,9 @@ pub enum Command {
     /// Say what is wrong with a run file, all of it, or what a run would be; nothing is started
     #[command(after_long_help = CHECK, max_term_width = 100)]
     Check(TrainOptions),
+    /// Tell of a run in one HTML file: curves, nodes, faults survived, configuration; or Markdown, CSV, TensorBoard
+    #[command(after_long_help = report::EXAMPLES, max_term_width = 100)]
+    Report(ReportOptions),
     /// Print a run's configuration as a run file, which does the run again
     Config(RunName),
     /// Count which rows and classes every shard of a data spec would hold; here, without a cluster
@@ -127,7 +131,7 @@ impl Command {
 }
 
 /// Names of the commands, to tell them from addresses.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "train",
     "sweep",
     "submit",
@@ -144,6 +148,7 @@ const COMMANDS: [&str; 17] = [
     "partition",
     "check",
     "config",
+    "report",
     "help",
 ];
 
@@ -218,6 +223,19 @@ pub struct TrainOptions {
     /// The cluster
     #[command(flatten)]
     pub cluster: ClusterOptions,
+    /// Write event files for TensorBoard as rounds come, in a folder of the run's name below this one
+    #[arg(long, value_name = "DIR")]
+    pub tensorboard: Option<PathBuf>,
+}
+
+/// Which run to follow.
+#[derive(Debug, Args)]
+pub struct WatchOptions {
+    /// Id of the run, as `submit` and `runs` print it
+    pub run: String,
+    /// Write event files for TensorBoard as rounds come, in a folder of the run's name below this one
+    #[arg(long, value_name = "DIR")]
+    pub tensorboard: Option<PathBuf>,
 }
 
 /// A command line in which the address is an option.

@@ -2,14 +2,22 @@
 
 use super::failure::Failure;
 use super::session::Session;
+use super::tensorboard;
 use super::view::{View, written};
-use crate::wire::stubs::coordinator::{RunState, RunStatus, WatchReply, WatchRequest};
+use crate::wire::stubs::coordinator::{
+    NodesRequest, RunState, RunStatus, WatchReply, WatchRequest,
+};
 
 /// One poll waits no longer, so that a broken connection is noticed soon.
 const POLL_MS: i32 = 2_000;
 
-/// Shows a run until it has ended; how it ended.
-pub(super) fn follow(session: &mut Session, run: &str, view: &View) -> Result<RunStatus, Failure> {
+/// Shows a run until it has ended; how it ended. Rounds are written for TensorBoard too, if that is asked.
+pub(super) fn follow(
+    session: &mut Session,
+    run: &str,
+    view: &View,
+    mut board: Option<tensorboard::Writer>,
+) -> Result<RunStatus, Failure> {
     let mut request = WatchRequest {
         run: run.to_owned(),
         after: Some(0),
@@ -18,6 +26,13 @@ pub(super) fn follow(session: &mut Session, run: &str, view: &View) -> Result<Ru
     loop {
         let reply: WatchReply = session.call("watch", |to| to.watch(&request))?;
         written(view.show(&reply))?;
+        for round in reply.events.iter().filter_map(|event| event.round.as_ref()) {
+            board.as_mut().map_or(Ok(()), |board| board.round(round))?;
+        }
+        if view.wants_nodes() {
+            let reply = session.call("nodes", |to| to.nodes(&NodesRequest {}))?;
+            view.nodes(&reply.nodes);
+        }
         let last = reply.events.last().map(|event| event.sequence);
         request.after = last.or(request.after);
         if last.is_none() && reply.status.state != RunState::RUNNING {

@@ -9,10 +9,13 @@ mod options;
 mod partition;
 mod plot;
 mod predict;
+mod progress;
+mod report;
 mod request;
 mod session;
 mod settings;
 mod sweep;
+mod tensorboard;
 mod text;
 mod verify;
 mod view;
@@ -99,7 +102,7 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
                 &last_words,
                 left(&session, &run, own.is_some(), arguments.state.as_deref()),
             );
-            finish(&mut session, &run, &view)
+            finish(&mut session, &run, &view, options.tensorboard.as_deref())
         }
         Command::Sweep(options) => {
             options.cluster.fit(arguments.at.as_ref())?;
@@ -130,7 +133,12 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
                 arguments.state.as_deref(),
             );
             set(&last_words, words);
-            finish(&mut session, &options.run, &view)
+            finish(
+                &mut session,
+                &options.run,
+                &view,
+                options.tensorboard.as_deref(),
+            )
         }
         Command::Status(options) => match options.run {
             Some(run) => {
@@ -164,7 +172,7 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
                 &last_words,
                 left(&session, &run, true, arguments.state.as_deref()),
             );
-            finish(&mut session, &run, &view)
+            finish(&mut session, &run, &view, None)
         }
         Command::Nodes => nodes(&mut open()?, json),
         Command::Model(options) => model::run(&mut open()?, &options, json),
@@ -177,6 +185,7 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
             None => partition::run(&options, json),
         },
         Command::Check(options) => settings::check(layers, &options, arguments.at.as_ref(), json),
+        Command::Report(options) => report::run(&mut open()?, &options, &view),
         Command::Config(options) => settings::config(&mut open()?, &options.run, json),
         Command::Verify(options) => verify::run(open, &options.names, json),
     }
@@ -211,8 +220,15 @@ fn submit(session: &mut Session, options: &RunOptions) -> Result<String, Failure
     Ok(reply.run)
 }
 
-fn finish(session: &mut Session, run: &str, view: &View) -> Result<(), Failure> {
-    let status = follow(session, run, view)?;
+/// Follows a run to its end, which is the client's.
+fn finish(
+    session: &mut Session,
+    run: &str,
+    view: &View,
+    tensorboard: Option<&Path>,
+) -> Result<(), Failure> {
+    let board = tensorboard.map(|folder| tensorboard::Writer::create(folder, run));
+    let status = follow(session, run, view, board.transpose()?)?;
     written(view.result(&status))?;
     verdict(&status)
 }

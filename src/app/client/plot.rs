@@ -108,7 +108,7 @@ fn colour(class: usize, classes: usize) -> String {
 }
 
 /// Names come from files and may hold anything.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let plain = text
         .chars()
         .filter(|letter| !letter.is_control())

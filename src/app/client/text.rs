@@ -14,7 +14,37 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A state in one word.
+/// A curve in so many characters at most: each the mean of the values it stands for.
+pub(super) fn sparkline(values: &[f64], width: usize) -> String {
+    const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let chunk = finite.len().div_ceil(width.max(1)).max(1);
+    let means = finite
+        .chunks(chunk)
+        .map(|part| part.iter().sum::<f64>() / part.len() as f64);
+    means
+        .map(|mean| match high > low {
+            true => LEVELS[(((mean - low) / (high - low)) * 7.0).round() as usize],
+            false => LEVELS[3],
+        })
+        .collect()
+}
+
+/// A node's state in one word.
+fn node_state(state: NodeState) -> &'static str {
+    match state {
+        NodeState::NEW => "new",
+        NodeState::UP => "up",
+        NodeState::DOWN => "down",
+        NodeState::LEAVING => "leaving",
+        NodeState::BARRED => "barred",
+        _ => "unknown",
+    }
+}
+
+/// A run's state in one word.
 pub(super) fn state(state: RunState) -> &'static str {
     match state {
         RunState::RUNNING => "running",
@@ -76,6 +106,38 @@ pub(super) fn progress(reply: &WatchReply) -> String {
         let _ = write!(text, "{rate:.0} rows/s  ");
     }
     text + &nodes(reply)
+}
+
+/// What nodes do, on one line: each of few, how many of many.
+pub(super) fn doing(nodes: &[NodeStatus]) -> String {
+    const FEW: usize = 6;
+    let busy = |node: &NodeStatus| node.busy.unwrap_or(0);
+    let word = |node: &NodeStatus| match (node.state, busy(node)) {
+        (NodeState::UP, 0) => "idle".to_owned(),
+        (NodeState::UP, 1) => "1 task".to_owned(),
+        (NodeState::UP, tasks) => format!("{tasks} tasks"),
+        (state, _) => node_state(state).to_owned(),
+    };
+    if nodes.len() <= FEW {
+        let each = nodes
+            .iter()
+            .map(|node| format!("{} {}", node.address, word(node)));
+        return each.collect::<Vec<_>>().join("  ");
+    }
+    let count = |of: &dyn Fn(&NodeStatus) -> bool| nodes.iter().filter(|node| of(node)).count();
+    let up = |node: &NodeStatus| node.state == NodeState::UP;
+    let working = count(&|node| up(node) && busy(node) > 0);
+    let idle = count(&|node| up(node) && busy(node) == 0);
+    let away = nodes.iter().find(|node| !up(node));
+    let away = away.map_or(String::new(), |first| {
+        let others = nodes.len() - working - idle;
+        format!(
+            "  {others} not up, such as {} ({})",
+            first.address,
+            word(first)
+        )
+    });
+    format!("{working} nodes busy, {idle} idle{away}")
 }
 
 /// One sentence about a run that is done.
@@ -176,14 +238,6 @@ pub(super) fn node_table(nodes: &[NodeStatus]) -> String {
     ];
     let mut rows = vec![cells(heading)];
     for node in nodes {
-        let state = match node.state {
-            NodeState::NEW => "new",
-            NodeState::UP => "up",
-            NodeState::DOWN => "down",
-            NodeState::LEAVING => "leaving",
-            NodeState::BARRED => "barred",
-            _ => "unknown",
-        };
         let number = |number: Option<i64>| number.unwrap_or(0).to_string();
         let speed = node.rows_per_second.map(|speed| format!("{speed:.0}"));
         let failure = node.failure.as_ref().map(|failure| {
@@ -192,7 +246,7 @@ pub(super) fn node_table(nodes: &[NodeStatus]) -> String {
         });
         rows.push(vec![
             node.address.clone(),
-            state.to_owned(),
+            node_state(node.state).to_owned(),
             format!("{}/{}", node.busy.unwrap_or(0), node.slots.unwrap_or(0)),
             format!("{:.2}", node.load.unwrap_or(0.0)),
             speed.unwrap_or_else(|| "-".to_owned()),

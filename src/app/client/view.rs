@@ -2,18 +2,20 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::metrics::add_details;
+use super::progress::Progress;
 use super::text;
-use crate::wire::stubs::coordinator::{Contribution, Event, EventKind, RunStatus, WatchReply};
+use crate::wire::stubs::coordinator::{
+    Contribution, Event, EventKind, NodeStatus, RunStatus, WatchReply,
+};
 
 /// How progress is shown.
 pub(super) enum View {
     /// A bar that moves.
-    Bar(ProgressBar),
+    Bar(Box<Progress>),
     /// A line for every round.
     Lines,
     /// An object for every event, on stdout.
@@ -30,7 +32,7 @@ impl View {
         } else if quiet {
             View::Quiet
         } else if io::stderr().is_terminal() {
-            View::Bar(bar())
+            View::Bar(Box::new(Progress::new()))
         } else {
             View::Lines
         }
@@ -42,9 +44,7 @@ impl View {
             self.event(event, reply)?;
         }
         if let View::Bar(bar) = self {
-            bar.set_length(u64::try_from(reply.status.rounds.unwrap_or(0)).unwrap_or(0));
-            bar.set_position(u64::try_from(reply.status.round.unwrap_or(0)).unwrap_or(0));
-            bar.set_message(text::progress(reply));
+            bar.show(reply);
         }
         Ok(())
     }
@@ -70,10 +70,22 @@ impl View {
                 if event.kind == EventKind::NOTICE
                     && let Some(line) = text::line(event, reply)
                 {
-                    bar.println(line);
+                    bar.print(&line);
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Whether it shows what the nodes do, and it is time to ask.
+    pub(super) fn wants_nodes(&self) -> bool {
+        matches!(self, View::Bar(bar) if bar.wants_nodes())
+    }
+
+    /// Shows what the nodes do.
+    pub(super) fn nodes(&self, nodes: &[NodeStatus]) {
+        if let View::Bar(bar) = self {
+            bar.nodes(nodes);
         }
     }
 
@@ -81,7 +93,7 @@ impl View {
     pub(super) fn say(&self, text: &str) {
         match self {
             View::Json | View::Quiet => {}
-            View::Bar(bar) => bar.println(text),
+            View::Bar(bar) => bar.print(text),
             View::Lines => {
                 let _ = writeln!(io::stderr(), "{text}");
             }
@@ -91,7 +103,7 @@ impl View {
     /// The end: the accuracy alone is the last line of stdout.
     pub(super) fn result(&self, status: &RunStatus) -> io::Result<()> {
         if let View::Bar(bar) = self {
-            bar.abandon();
+            bar.end();
         }
         let Some(report) = &status.report else {
             return Ok(());
@@ -117,12 +129,6 @@ impl View {
             (_, None) => Ok(()),
         }
     }
-}
-
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:24} round {pos}/{len}  {msg}  {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0).with_style(style)
 }
 
 /// A line on stdout.

@@ -61,6 +61,15 @@ pub(in crate::app::client) fn settings(plan: &Plan) -> Vec<(&'static str, Value)
         .collect()
 }
 
+/// A plan as a run file.
+pub(in crate::app::client) fn run_file_of(plan: &Plan) -> String {
+    let settings = settings(plan).into_iter();
+    settings.fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name} = {value}");
+        text
+    })
+}
+
 /// Prints the configuration of a run, as the coordinator keeps it.
 pub(in crate::app::client) fn run(
     session: &mut Session,
@@ -75,19 +84,18 @@ pub(in crate::app::client) fn run(
         let message = format!("the coordinator does not tell the configuration of run {run}");
         return Err(Failure::failed(message).hint("is it of the same release?"));
     };
-    let settings = settings(&plan);
     if json {
-        let object: Map<String, serde_json::Value> = settings
+        let object: Map<String, serde_json::Value> = settings(&plan)
             .into_iter()
             .map(|(name, value)| (name.to_owned(), json!(value)))
             .collect();
         return written(print_json(&object.into()));
     }
-    let mut text = format!("# The configuration of run {run}: client train FILE does it again.\n");
-    for (name, value) in settings {
-        let _ = writeln!(text, "{name} = {value}");
-    }
-    written(print(text.trim_end()))
+    let text = run_file_of(&plan);
+    written(print(&format!(
+        "# The configuration of run {run}: client train FILE does it again.\n{}",
+        text.trim_end()
+    )))
 }
 
 #[cfg(test)]
@@ -150,10 +158,7 @@ mod tests {
             })
             .into();
         let (first, _) = plan::read(&read(&given)).unwrap();
-        let text: String = settings(&plan::write(&first))
-            .into_iter()
-            .map(|(name, value)| format!("{name} = {value}\n"))
-            .collect();
+        let text = run_file_of(&plan::write(&first));
         let (again, wrong) = run_file::parse(&text);
         assert!(wrong.is_empty(), "{wrong:?} in {text}");
         let (again, _) = plan::read(&read(&again)).unwrap();

@@ -17,7 +17,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub(super) use check::run as check;
-pub(super) use effective::run as config;
+pub(super) use effective::{run as config, run_file_of};
 use known::Known;
 
 use super::arguments::{Arguments, Command, Line};

@@ -209,7 +209,7 @@ fn fulfil(session: &mut Session, wish: &Wish) -> Result<Outcome, Failure> {
             session.call("resume", |to| to.resume(&request))?;
         }
     }
-    let status = follow(session, &run, &View::Quiet)?;
+    let status = follow(session, &run, &View::Quiet, None)?;
     Ok(Outcome::of(wish.place, point, known, &status))
 }
 
