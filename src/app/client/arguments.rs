@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::manual::{self, CompletionsOptions, ManualOptions};
 use super::options::{ClusterOptions, RunOptions, data_specs, specs};
 use super::partition::PartitionOptions;
 use super::report::{self, ReportOptions};
@@ -113,6 +114,11 @@ pub enum Command {
     Report(ReportOptions),
     /// Print a run's configuration as a run file, which does the run again
     Config(RunName),
+    /// Print completions for a shell
+    #[command(after_long_help = manual::EXAMPLES, max_term_width = 100)]
+    Completions(CompletionsOptions),
+    /// Write manual pages of the three programs
+    Manual(ManualOptions),
     /// Count which rows and classes every shard of a data spec would hold; here, without a cluster
     #[command(after_long_help = data_specs(), max_term_width = 100)]
     Partition(PartitionOptions),
@@ -131,7 +137,7 @@ impl Command {
 }
 
 /// Names of the commands, to tell them from addresses.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 20] = [
     "train",
     "sweep",
     "submit",
@@ -149,6 +155,8 @@ const COMMANDS: [&str; 18] = [
     "check",
     "config",
     "report",
+    "completions",
+    "manual",
     "help",
 ];
 

@@ -3,6 +3,7 @@
 mod arguments;
 mod failure;
 mod follow;
+mod manual;
 mod metrics;
 mod model;
 mod options;
@@ -186,6 +187,8 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
         },
         Command::Check(options) => settings::check(layers, &options, arguments.at.as_ref(), json),
         Command::Report(options) => report::run(&mut open()?, &options, &view),
+        Command::Completions(options) => manual::completions(&options),
+        Command::Manual(options) => manual::manual(&options, &view),
         Command::Config(options) => settings::config(&mut open()?, &options.run, json),
         Command::Verify(options) => verify::run(open, &options.names, json),
     }

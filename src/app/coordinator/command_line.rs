@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use super::{Config, Coordinator, NodeList};
 use crate::app::program;
@@ -158,6 +158,11 @@ fn default_state(port: u16) -> Option<PathBuf> {
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state"));
     let base = given.filter(|path| path.is_absolute()).or_else(home)?;
     Some(base.join("roundtable").join(port.to_string()))
+}
+
+/// The command line, for manual pages and completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Does what the command line says.

@@ -42,7 +42,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
-pub use command_line::main;
+pub use command_line::{command, main};
 pub use nodes_list::NodeList;
 pub(super) use rehearsal::{Rehearsal, rehearse};
 pub(super) use rows::open_source;

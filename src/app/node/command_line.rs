@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use super::sources::{ROWS, Sources};
 use super::{Config, Load, Node};
@@ -93,6 +93,11 @@ impl Arguments {
             benchmark: true,
         }
     }
+}
+
+/// The command line, for manual pages and completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Does what the command line says.

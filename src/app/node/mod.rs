@@ -22,7 +22,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use blobs::Blobs;
-pub use command_line::main;
+pub use command_line::{command, main};
 pub use load::Load;
 pub use sources::Sources;
 
