@@ -8,7 +8,7 @@ use std::iter;
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
 use super::DataError;
-use super::format::{Format, Label};
+use super::format::{Column, Format};
 use super::labels::number;
 use super::parallel;
 use super::role::{Role, roles};
@@ -37,8 +37,8 @@ fn read_parts(path: &str, text: &[u8], format: &Format, part: usize) -> Result<T
             .map_err(|error| DataError::file(path, error))
     };
     let mut more = next(&mut record)?;
-    let by_name = |field: &&Label| matches!(field, Label::Named(_));
-    let named = iter::once(&format.label)
+    let by_name = |field: &&Column| matches!(field, Column::Named(_));
+    let named = iter::once(&format.target)
         .chain(&format.shard)
         .any(|field| by_name(&field));
     let header = more && format.header.unwrap_or(named || is_header(&record));
@@ -52,9 +52,9 @@ fn read_parts(path: &str, text: &[u8], format: &Format, part: usize) -> Result<T
     if !more {
         return Err(DataError::file(path, "no rows"));
     }
-    let label = roles.iter().position(|role| *role == Role::Class);
-    let first = label
-        .and_then(|label| record.get(label))
+    let target = roles.iter().position(|role| *role == Role::Target);
+    let first = target
+        .and_then(|target| record.get(target))
         .unwrap_or_default();
     let mut table = Table::new(path, roles, first, format);
     if text.contains(&b'"') {
@@ -192,18 +192,18 @@ mod tests {
 
     #[test]
     fn the_class_may_be_anywhere() {
-        let label = |label| Format {
-            label,
+        let label = |target| Format {
+            target,
             ..Format::default()
         };
-        let first = data("1,20,30\n0,40,50", &label(Label::Position(1))).unwrap();
+        let first = data("1,20,30\n0,40,50", &label(Column::Position(1))).unwrap();
         assert_eq!(
             (first.labels(), first.row(1)),
             (&[1, 0][..], &[40.0, 50.0][..])
         );
         let named = data(
             "a,kind,b\n1,y,2\n3,x,4",
-            &label(Label::Named("kind".into())),
+            &label(Column::Named("kind".into())),
         )
         .unwrap();
         assert_eq!(
@@ -212,11 +212,11 @@ mod tests {
         );
         let error = |text, format| data(text, &format).unwrap_err();
         assert_eq!(
-            error("1,2", label(Label::Position(3))),
+            error("1,2", label(Column::Position(3))),
             "a.csv: there is no column 3; there are 2"
         );
         assert_eq!(
-            error("a,b\n1,2", label(Label::Named("c".into()))),
+            error("a,b\n1,2", label(Column::Named("c".into()))),
             "a.csv: there is no column `c`"
         );
     }

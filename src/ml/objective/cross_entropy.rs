@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
-use super::Objective;
+use super::{Objective, is_summed};
 use pulp::Simd;
 
 use crate::math::{exp_each, ln_each};
+use crate::ml::data::{TargetKind, TargetsView};
 use crate::ml::kernel::{Isa, Work};
 use crate::spec::Row;
 
@@ -20,11 +21,7 @@ pub(super) const ROW: Row<Arc<dyn Objective>> = Row {
     help: "cross-entropy of the softmax; mean (default) or sum over the rows of a step",
     options: &[],
     build: |arguments| {
-        let summed = match arguments.value() {
-            None | Some("mean") => false,
-            Some("sum") => true,
-            Some(_) => return Err(arguments.bad_value("mean or sum")),
-        };
+        let summed = is_summed(arguments)?;
         Ok(Arc::new(CrossEntropy { summed }))
     },
 };
@@ -40,7 +37,20 @@ pub struct CrossEntropy {
 }
 
 impl Objective for CrossEntropy {
-    fn differentiate(&self, isa: Isa, scores: &mut [f64], labels: &[u32], losses: &mut [f64]) {
+    fn kind(&self) -> TargetKind {
+        TargetKind::Class
+    }
+
+    fn differentiate(
+        &self,
+        isa: Isa,
+        scores: &mut [f64],
+        targets: TargetsView<'_>,
+        losses: &mut [f64],
+    ) {
+        let TargetsView::Classes(labels) = targets else {
+            panic!("cross-entropy compares with classes")
+        };
         assert!(losses.len() == labels.len() && scores.len().is_multiple_of(labels.len()));
         let classes = scores.len() / labels.len();
         isa.run(Differentiate {
