@@ -127,7 +127,9 @@ mod tests {
         ];
         let total = |order: [u32; 3]| {
             let mut tally = Tally::awaiting(3);
-            order.map(|shard| tally.take(shard, Some(shards[shard as usize].clone())));
+            for shard in order {
+                tally.take(shard, Some(shards[shard as usize].clone()));
+            }
             tally.total().unwrap()
         };
         let one = total([0, 1, 2]);

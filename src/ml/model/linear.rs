@@ -40,3 +40,6 @@ pub(super) const ROW: Row<Arc<dyn Model>> = Row {
         Ok(Arc::new(network.for_values()))
     },
 };
+
+#[cfg(test)]
+mod tests;

@@ -174,7 +174,8 @@ mod tests {
         // exp of the scores: 1, 2, 5.
         let mut scores = [0.0, ln(2.0), ln(5.0)];
         let mut loss = [0.0];
-        CrossEntropy::default().differentiate(Isa::best(), &mut scores, &[1], &mut loss);
+        let targets = TargetsView::Classes(&[1]);
+        CrossEntropy::default().differentiate(Isa::best(), &mut scores, targets, &mut loss);
         assert!((loss[0] - ln(4.0)).abs() < 1e-15);
         for (found, right) in scores.iter().zip([0.125, 0.25 - 1.0, 0.625]) {
             assert!((found - right).abs() < 1e-15);
@@ -185,7 +186,8 @@ mod tests {
     fn large_scores_do_not_overflow() {
         let mut scores = [1e5, 0.0, -1e5];
         let mut loss = [0.0];
-        CrossEntropy::default().differentiate(Isa::best(), &mut scores, &[2], &mut loss);
+        let targets = TargetsView::Classes(&[2]);
+        CrossEntropy::default().differentiate(Isa::best(), &mut scores, targets, &mut loss);
         assert_eq!(loss, [2e5]);
         assert_eq!(scores, [1.0, 0.0, -1.0]);
     }

@@ -137,16 +137,35 @@ mod tests {
                 error: 0.001,
             })),
             spread: Spread::over(vec![0.5, 1.0]),
+            ..Detail::default()
         };
         let metrics = Metrics {
             rows: 8,
-            correct: 7,
+            correct: Some(7),
             loss: f64::INFINITY,
             detail: detail.shared(),
         };
         let line = serde_json::to_string(&MetricsJson::of(&metrics)).unwrap();
         let read: MetricsJson = serde_json::from_str(&line).unwrap();
         assert_eq!(read.read(), metrics);
+    }
+
+    #[test]
+    fn errors_of_real_values_come_back() {
+        let detail = Detail {
+            regression: Some(Regression::new(f64::INFINITY, 0.1, &[0.5, 0.25])),
+            ..Detail::default()
+        };
+        let metrics = Metrics {
+            rows: 2,
+            correct: None,
+            loss: 1.0 / 3.0,
+            detail: detail.shared(),
+        };
+        let line = serde_json::to_string(&MetricsJson::of(&metrics)).unwrap();
+        let read: MetricsJson = serde_json::from_str(&line).unwrap();
+        assert_eq!(read.read(), metrics);
+        assert!(!line.contains("correct"), "{line}");
     }
 
     #[test]
