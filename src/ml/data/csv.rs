@@ -148,8 +148,9 @@ fn line(text: &[u8], place: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Dataset;
+    use super::super::missing::Missing;
     use super::super::table::assemble;
+    use super::super::{Dataset, TargetKind, Targets};
     use super::*;
 
     fn data(text: &str, format: &Format) -> Result<Dataset, String> {
@@ -218,6 +219,53 @@ mod tests {
         assert_eq!(
             error("a,b\n1,2", label(Column::Named("c".into()))),
             "a.csv: there is no column `c`"
+        );
+    }
+
+    #[test]
+    fn targets_may_be_real_values() {
+        let target = |target| Format {
+            target,
+            kind: TargetKind::Value,
+            ..Format::default()
+        };
+        let last = target(Column::Last);
+        let found = data("a,b\n1,2.5\n3,-1e3\n", &last).unwrap();
+        assert_eq!(found.targets(), &Targets::Values(vec![2.5, -1e3]));
+        assert_eq!((found.row(1), found.classes()), (&[3.0][..], 0));
+        let named = target(Column::Named("a".into()));
+        let scaled = Format {
+            scale: Some(10.0),
+            ..named
+        };
+        let found = data("a,b\n7,20\n\"0.5\",40\n", &scaled).unwrap();
+        assert_eq!(
+            found.targets(),
+            &Targets::Values(vec![7.0, 0.5]),
+            "as they are"
+        );
+        assert_eq!(found.row(0), [2.0]);
+        let error = |text| data(text, &last).unwrap_err();
+        assert_eq!(error("1,2\n3,x"), "a.csv:2:2: \"x\" is not a number");
+        assert_eq!(error("1,2\n3,"), "a.csv:2:2: \"\" is not a number");
+        assert_eq!(
+            error("1,1e39"),
+            "a.csv:1:2: \"1e39\" is not a finite number"
+        );
+        let gaps = Format {
+            missing: Missing::Drop,
+            ..target(Column::Last)
+        };
+        let mut table = read("a.csv", b"1,5\n?,6\n3,7", &gaps).unwrap();
+        table.drop_gaps().unwrap();
+        let kept = assemble(vec![table]).unwrap().swap_remove(0);
+        assert_eq!(kept.targets(), &Targets::Values(vec![5.0, 7.0]));
+        let classes = read("b.csv", b"1,0", &Format::default()).unwrap();
+        let values = read("c.csv", b"1,0", &last).unwrap();
+        let mixed = assemble(vec![classes, values]).unwrap_err().to_string();
+        assert_eq!(
+            mixed,
+            "c.csv: either its targets or those of b.csv are real values, not both"
         );
     }
 

@@ -341,5 +341,8 @@ fn specs_say_what_is_wrong() {
         assert!(MODELS.build(text).is_err(), "{text}");
     }
     let near = MODELS.build("mpl:4-3-2").err().unwrap().to_string();
-    assert_eq!(near, "unknown model `mpl`; known: mlp, softmax, cnn, linear");
+    assert_eq!(
+        near,
+        "unknown model `mpl`; known: mlp, softmax, cnn, linear"
+    );
 }

@@ -26,7 +26,7 @@ impl Kinds {
         }
     }
 
-    /// Which it is, if either says so.
+    /// Which it is, if either says so; the model first.
     pub(super) fn known(self) -> Option<TargetKind> {
         self.model.or(self.data)
     }
@@ -68,7 +68,7 @@ impl Reader {
                 }
             }
         }
-        if kinds.known() == Some(TargetKind::Value) {
+        if kinds.data.or(kinds.model) == Some(TargetKind::Value) {
             self.without_classes(plan);
         }
     }
