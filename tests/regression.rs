@@ -168,6 +168,30 @@ fn the_trio_finds_the_least_squares_with_the_same_bits_on_one_node_and_on_three(
 }
 
 #[test]
+fn a_schedule_of_the_servers_rate_does_what_one_of_the_nodes_rate_does() {
+    // One step over all rows: the step is the rate of the server times that of the nodes.
+    let schedule = |nodes: Option<&str>, server: &str| {
+        let plan = Plan {
+            rounds: Some(6),
+            model: Some("linear:3,dtype=f64".to_owned()),
+            schedule: nodes.map(str::to_owned),
+            strategy: Some(server.to_owned()),
+            ..plan()
+        };
+        errors(&run(1, &[], plan).expect("a report")).mse
+    };
+    let constant = schedule(None, "fedavg");
+    let of_nodes = schedule(Some("exponential:factor=0.5"), "fedavg");
+    let of_server = schedule(None, "fedavg:schedule=exponential:factor=0.5");
+    let off = (of_nodes - of_server).abs();
+    assert!(off < 1e-9, "{of_nodes} {of_server}");
+    assert!(
+        (constant - of_server).abs() > 1e-3,
+        "{constant} {of_server}"
+    );
+}
+
+#[test]
 fn a_killed_coordinator_goes_on() {
     let undisturbed = run(1, &[], plan()).expect("a report");
     let nodes = [0, 1].map(|_| Program::node(&["1", "--load-delay", "10ms"]));

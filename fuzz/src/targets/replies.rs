@@ -80,7 +80,11 @@ fn of_node(method: u8, client: &mut Node) -> bool {
             client.evaluate(&node::EvaluateRequest::default()),
             |reply| {
                 if let Ok(metrics) = foreign::metrics(&reply.metrics, Some(2)) {
-                    assert!(metrics.correct.is_some_and(|correct| correct <= metrics.rows));
+                    assert!(
+                        metrics
+                            .correct
+                            .is_some_and(|correct| correct <= metrics.rows)
+                    );
                 }
                 if let Ok(metrics) = foreign::metrics(&reply.metrics, Some(0)) {
                     let errors = metrics.regression();
