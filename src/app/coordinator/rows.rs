@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::app::held::Held;
 use crate::app::transfer;
-use crate::fed::attack::{ATTACKS, Target};
+use crate::fed::attack::needs_classes;
 use crate::fed::{Plan, Shard};
 use crate::ml::data::{Dataset, Request, Root, Source, TargetKind, encode};
 use crate::ml::model::{Model, ModelError, check_objective};
@@ -57,7 +57,7 @@ impl Rows {
         known.dedup_by(|a, b| a.name == b.name);
         let most = |field: fn(&HostedShard) -> Option<i32>| {
             let sizes = known.iter().filter_map(|shard| field(shard));
-            sizes.max().map(|most| usize::try_from(most).unwrap_or(0))
+            sizes.filter_map(|size| usize::try_from(size).ok()).max()
         };
         let classes = most(|shard| shard.classes);
         let other = |shard: &&&HostedShard| shard.classes == Some(0) && classes != Some(0);
@@ -116,14 +116,8 @@ impl Rows {
             ));
         }
         let attack = plan.assault.as_ref().map(|assault| &assault.attack);
-        let flips = |attack: &&String| {
-            let attack = ATTACKS.build(attack);
-            attack.is_ok_and(|attack| attack.target() == Target::Data)
-        };
-        match attack.filter(flips) {
-            Some(attack) if own == 0 => Err(format!(
-                "attack `{attack}` turns classes round, and the rows have real values; try sign-flip"
-            )),
+        match attack.and_then(|attack| needs_classes(attack)) {
+            Some(reason) if own == 0 => Err(reason),
             _ => Ok(()),
         }
     }

@@ -2,9 +2,9 @@
 
 use super::{AUTO_MODEL, PRIVATE, Reader, opened_as};
 use crate::fed::Plan;
-use crate::fed::attack::{ATTACKS, Target};
+use crate::fed::attack::needs_classes;
 use crate::ml::data::{DATA, TargetKind, no_classes};
-use crate::ml::model::{MODELS, ModelError, check_objective};
+use crate::ml::model::{MODELS, ModelError};
 use crate::ml::partition::PARTITIONS;
 use crate::spec::Spec;
 
@@ -48,25 +48,14 @@ impl Reader {
         {
             self.wrong("model", ModelError::Targets { model, data });
         }
-        let objective = &plan.training;
-        match MODELS.build(&plan.model) {
-            Ok(model) => {
-                if let Err(error) = check_objective(&*model, objective) {
-                    self.wrong("training.objective", error);
-                }
-            }
-            Err(_) => {
-                if let Some(model) = kinds
-                    .data
-                    .filter(|kind| *kind != objective.objective().kind())
-                {
-                    let objective = objective.objective_spec().to_owned();
-                    self.wrong(
-                        "training.objective",
-                        ModelError::Objective { model, objective },
-                    );
-                }
-            }
+        if let Some(model) = kinds.known()
+            && plan.training.objective().kind() != model
+        {
+            let objective = plan.training.objective_spec().to_owned();
+            self.wrong(
+                "training.objective",
+                ModelError::Objective { model, objective },
+            );
         }
         if kinds.data.or(kinds.model) == Some(TargetKind::Value) {
             self.without_classes(plan);
@@ -82,15 +71,9 @@ impl Reader {
         {
             self.wrong("data.partition", no_classes(name, &plan.data.spec));
         }
-        if let Some(assault) = &plan.assault
-            && ATTACKS
-                .build(&assault.attack)
-                .is_ok_and(|attack| attack.target() == Target::Data)
-        {
-            let attack = &assault.attack;
-            let reason =
-                "turns classes round, and real values have no such opposite; try sign-flip";
-            self.wrong("attack", format!("{attack} {reason}"));
+        let attack = plan.assault.as_ref().map(|assault| &assault.attack);
+        if let Some(reason) = attack.and_then(|attack| needs_classes(attack)) {
+            self.wrong("attack", reason);
         }
     }
 }
