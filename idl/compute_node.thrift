@@ -10,6 +10,7 @@ struct HostedShard {
   1: required string name
   2: required i64 rows
   3: optional i32 features
+  /** 0 where rows have real values. */
   4: optional i32 classes
 }
 

@@ -18,7 +18,7 @@ namespace * roundtable.types
 /** Peers with different majors cannot talk to each other. */
 const i32 PROTOCOL_MAJOR = 1
 /** Raised with every addition to these files. */
-const i32 PROTOCOL_MINOR = 2
+const i32 PROTOCOL_MINOR = 3
 /** Payloads up to this many bytes travel inside the message; longer ones as blobs. */
 const i32 INLINE_LIMIT = 8388608
 /** Largest `data` of one chunk that a server accepts; 524,288 is the size measured fastest. */
@@ -109,12 +109,26 @@ struct Spread {
   4: required double worst_tenth
 }
 
+/** How far real values are from what a model says of them. Those over two sets of rows follow from these and the numbers
+ * of their rows. */
+struct Regression {
+  /** Mean squared error. */
+  1: required double mse
+  /** Mean absolute error. */
+  2: required double mae
+  /** Of the values themselves: mean, and mean of the squares of their distances from it. */
+  3: required double mean
+  4: required double variance
+  /** 1 - mse / variance; absent where all values are the same. A node need not say it. */
+  5: optional double r2
+}
+
 /** How well parameters do on a set of rows. */
 struct Metrics {
   1: required i64 rows
   /** Mean loss per row. */
   2: required double loss
-  /** Share of rows classified correctly. */
+  /** Share of rows classified correctly; absent where rows have real values. */
   3: optional double accuracy
   /** Rows classified correctly; exact where the share is rounded. */
   4: optional i64 correct
@@ -131,6 +145,8 @@ struct Metrics {
   8: optional list<i64> score_grid
   /** How far participants differ, where each evaluates on rows of its own. */
   9: optional Spread spread
+  /** Where rows have real values. `loss` is then half the mean squared error. */
+  10: optional Regression regression
 }
 
 /** Why a call failed, for programs. */

@@ -32,7 +32,7 @@ fn central(spec: &str, data: &str, how: &Training) -> f64 {
     let metrics = model
         .evaluate(&parameters, source.held_out().unwrap())
         .unwrap();
-    metrics.accuracy()
+    metrics.accuracy().unwrap()
 }
 
 #[test]

@@ -51,7 +51,8 @@ fn errors(activation: &str, rounds: &[u32]) -> Option<Vec<f64>> {
             let error = model
                 .evaluate(&parameters, validation)
                 .unwrap()
-                .error_rate();
+                .error_rate()
+                .unwrap();
             errors.push((error * 1e4).round() / 1e4);
         }
     }

@@ -107,7 +107,11 @@ fn a_convolutional_network_learns_digits() {
     let trained = model.train(Start::at(&parameters), &shard, &how, stream, &|| false);
     parameters.add(&trained.unwrap().update).unwrap();
     let test = source.held_out().unwrap();
-    let accuracy = model.evaluate(&parameters, test).unwrap().accuracy();
+    let accuracy = model
+        .evaluate(&parameters, test)
+        .unwrap()
+        .accuracy()
+        .unwrap();
     // Two passes over 3,000 digits; softmax regression comes to 0.88.
     assert!(accuracy > 0.92, "{accuracy}");
 }

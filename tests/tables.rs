@@ -32,6 +32,14 @@ fn training() -> Training {
     }
 }
 
+/// As many features as the digits have, and a real value.
+fn values() -> Option<DataRef> {
+    Some(DataRef {
+        spec: "synthetic-linear:rows=400,features=64".to_owned(),
+        ..data()
+    })
+}
+
 fn data() -> DataRef {
     DataRef {
         spec: "builtin:digits".to_owned(),
@@ -61,10 +69,20 @@ fn models() {
         let sizes = match name {
             "cnn" => "8x8-10,filters=4,kernel=3,hidden=8",
             "mlp" => "64-8-10",
+            "linear" => "64",
             _ => "64-10",
         };
+        let data = match name {
+            "linear" => values(),
+            _ => Some(data()),
+        };
         let model = Some(format!("{name}:{sizes}"));
-        (name.to_owned(), Plan { model, ..plan() })
+        let plan = Plan {
+            model,
+            data,
+            ..plan()
+        };
+        (name.to_owned(), plan)
     }));
 }
 
@@ -96,8 +114,16 @@ fn objectives_and_schedules() {
             objective: Some(name.to_owned()),
             ..training()
         };
-        let training = Some(training);
-        (name.to_owned(), Plan { training, ..plan() })
+        let data = match name {
+            "squared" => values(),
+            _ => Some(data()),
+        };
+        let plan = Plan {
+            training: Some(training),
+            data,
+            ..plan()
+        };
+        (name.to_owned(), plan)
     });
     let schedules = SCHEDULES.names().into_iter().map(|name| {
         let options = match name {

@@ -200,15 +200,17 @@ impl Plan {
             "rounds",
             format!("{} is not between 1 and {MOST_ROUNDS}", self.rounds),
         );
-        let warmup = self.schedule.warmup();
-        check(
-            warmup == 0 || warmup < self.rounds,
-            "schedule",
-            format!(
-                "a warm-up of {warmup} leaves none of {} rounds",
-                self.rounds
-            ),
-        );
+        for (field, schedule) in [
+            ("schedule", self.schedule),
+            ("strategy", self.strategy.schedule),
+        ] {
+            let (warmup, rounds) = (schedule.warmup(), self.rounds);
+            check(
+                warmup == 0 || warmup < rounds,
+                field,
+                format!("a warm-up of {warmup} leaves none of {rounds} rounds"),
+            );
+        }
         check(
             shards.is_none_or(|shards| (1..=MOST_SHARDS).contains(&shards)),
             "data.shards",

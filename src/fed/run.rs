@@ -41,7 +41,10 @@ impl fmt::Display for Ending {
             Ending::Succeeded(report) => {
                 write!(f, "finished after {} rounds", report.rounds)?;
                 match &report.metrics {
-                    Some(metrics) => write!(f, ", accuracy {:.4}", metrics.accuracy()),
+                    Some(metrics) => match metrics.accuracy() {
+                        Some(accuracy) => write!(f, ", accuracy {accuracy:.4}"),
+                        None => write!(f, ", loss {}", metrics.loss),
+                    },
                     None => Ok(()),
                 }
             }

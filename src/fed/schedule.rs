@@ -1,4 +1,4 @@
-//! Schedules: the learning rate of each round, as a share of the one the plan gives.
+//! Schedules: the learning rate of each round, as a share of the one the plan or the strategy gives.
 
 use std::fmt;
 
@@ -37,7 +37,8 @@ impl Schedule {
         (given * self.share(round, rounds)).max(f64::MIN_POSITIVE)
     }
 
-    fn share(&self, round: u32, rounds: u32) -> f64 {
+    /// Which share of the given rate a round has, from 1, of a run of so many.
+    pub fn share(&self, round: u32, rounds: u32) -> f64 {
         if round <= self.warmup {
             return f64::from(round) / (f64::from(self.warmup) + 1.0);
         }

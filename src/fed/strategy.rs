@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::asynchrony::Buffered;
 use super::optimize::ServerStep;
+use super::schedule::Schedule;
 use super::shard_memory::Memory;
 
 pub use rows::STRATEGIES;
@@ -30,6 +31,8 @@ pub struct Strategy {
     pub normalised: bool,
     /// How the mean becomes a step.
     pub server: ServerStep,
+    /// How the rate of that step goes from round to round.
+    pub schedule: Schedule,
     /// What is remembered of each shard, and corrects its gradients.
     pub memory: Option<Memory>,
     /// Strength of the proximal term that nodes train with, above that of the plan.
@@ -47,6 +50,11 @@ impl Strategy {
             Mean::Weighted => rows,
             Mean::Uniform => 1,
         }
+    }
+
+    /// How the mean becomes a step in a round, from 1, of so many.
+    pub fn server_in(&self, round: u32, rounds: u32) -> ServerStep {
+        self.server.times(self.schedule.share(round, rounds))
     }
 
     /// Whether the single updates are needed, not only their sum.
@@ -104,6 +112,9 @@ impl Strategy {
             }
             ServerStep::Dynamic(by) => add("alpha", &by.alpha),
             ServerStep::Control(by) => add("rate", &by.rate),
+        }
+        if !self.schedule.is_constant() {
+            add("schedule", &self.schedule.to_string().replace(',', "+"));
         }
         options
     }

@@ -8,10 +8,10 @@ use crate::ml::metrics::{Detail, Metrics, Ranking, Spread};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     awaited: usize,
-    /// Without details.
+    /// Without details, but for errors of real values, which are as short.
     found: BTreeMap<u32, Metrics>,
-    /// All together; only its details are of use. These are integers that are added at once, so that what is kept does
-    /// not grow with the number of shards.
+    /// All together; only its counts of classes are of use. These are integers that are added at once, so that what is
+    /// kept does not grow with the number of shards.
     sum: Metrics,
 }
 
@@ -29,7 +29,11 @@ impl Tally {
         self.awaited = self.awaited.saturating_sub(1);
         if let Some(mut found) = found {
             self.sum = self.sum.merge(&found);
-            found.detail = None;
+            let errors = Detail {
+                regression: found.regression(),
+                ..Detail::default()
+            };
+            found.detail = errors.shared();
             self.found.insert(shard, found);
         }
     }
@@ -44,11 +48,13 @@ impl Tally {
         // In the order of the shards, so that the digits do not depend on who answered first.
         let merged = self.found.values().cloned().reduce(|a, b| a.merge(&b))?;
         let with_rows = self.found.values().filter(|found| found.rows > 0);
+        let accuracies: Option<Vec<f64>> = with_rows.map(Metrics::accuracy).collect();
         let area = self.sum.area();
         let detail = Detail {
             confusion: self.sum.confusion().cloned(),
             ranking: area.map(Ranking::Area),
-            spread: Spread::over(with_rows.map(Metrics::accuracy).collect()),
+            regression: merged.regression(),
+            spread: accuracies.and_then(Spread::over),
         };
         Some(Metrics {
             detail: detail.shared(),
@@ -60,13 +66,13 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ml::metrics::Confusion;
+    use crate::ml::metrics::{Confusion, Regression};
 
     fn found(counts: [u64; 4], loss: f64) -> Metrics {
         let confusion = Confusion::from_counts(counts.to_vec()).unwrap();
         Metrics {
             rows: confusion.rows().unwrap(),
-            correct: confusion.correct(),
+            correct: Some(confusion.correct()),
             loss,
             detail: Detail {
                 confusion: Some(confusion),
@@ -95,11 +101,42 @@ mod tests {
         };
         let one = total([0, 1, 2]);
         assert_eq!(one, total([2, 0, 1]));
-        assert_eq!((one.rows, one.correct), (21, 18));
+        assert_eq!((one.rows, one.correct), (21, Some(18)));
         assert_eq!(one.confusion().unwrap().counts(), [4, 2, 1, 14]);
         let spread = one.spread().unwrap();
         assert_eq!((spread.participants, spread.worst_tenth), (3, 0.5));
         assert!((spread.mean - 2.375 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn errors_of_real_values_merge_in_the_order_of_shards() {
+        let found = |loss: f64, values: &[f32]| Metrics {
+            rows: values.len() as u64,
+            correct: None,
+            loss,
+            detail: Detail {
+                regression: Some(Regression::new(2.0 * loss, loss, values)),
+                ..Detail::default()
+            }
+            .shared(),
+        };
+        let shards = [
+            found(0.1, &[1e3, 0.3]),
+            found(0.7, &[-0.7]),
+            found(0.31, &[0.1, 0.2, 1e-3]),
+        ];
+        let total = |order: [u32; 3]| {
+            let mut tally = Tally::awaiting(3);
+            for shard in order {
+                tally.take(shard, Some(shards[shard as usize].clone()));
+            }
+            tally.total().unwrap()
+        };
+        let one = total([0, 1, 2]);
+        assert_eq!(one, total([2, 1, 0]));
+        assert_eq!(one, total([1, 2, 0]));
+        assert_eq!((one.rows, one.accuracy(), one.spread()), (6, None, None));
+        assert!((one.regression().unwrap().mse - 2.0 * one.loss).abs() < 1e-12);
     }
 
     #[test]
@@ -108,7 +145,7 @@ mod tests {
         tally.take(0, Some(found([3, 1, 0, 4], 0.1)));
         let plain = Metrics {
             rows: 2,
-            correct: 1,
+            correct: Some(1),
             loss: 1.0,
             detail: None,
         };

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 mod confusion;
 mod ranking;
+mod regression;
 mod spread;
 
 pub use confusion::{ClassScores, Confusion, MOST_CLASSES};
 pub use ranking::{Area, CELLS, Grid, Ranking, area};
+pub use regression::Regression;
 pub use spread::Spread;
 
 /// With more classes than this, confusion is counted after the last round only.
@@ -65,6 +67,8 @@ pub struct Detail {
     pub confusion: Option<Confusion>,
     /// Of two classes, how well rows are ranked.
     pub ranking: Option<Ranking>,
+    /// Of real values, how large the errors are.
+    pub regression: Option<Regression>,
     /// How far participants differ.
     pub spread: Option<Spread>,
 }
@@ -75,8 +79,10 @@ impl Detail {
         (self != Detail::default()).then(|| Arc::new(self))
     }
 
-    /// What is known of both sets of rows together: what is known of each and can be merged, exactly.
-    fn merge(&self, other: &Detail) -> Detail {
+    /// What is known of both sets of rows together, of so many each: what is known of each and can be merged.
+    fn merge(&self, rows: u64, other: &Detail, others: u64) -> Detail {
+        let regression = self.regression.zip(other.regression);
+        let regression = regression.map(|(one, other)| one.merge(rows, &other, others));
         let confusion = self.confusion.as_ref().zip(other.confusion.as_ref());
         let ranking = match (&self.ranking, &other.ranking) {
             (Some(Ranking::Grid(one)), Some(Ranking::Grid(other))) => one.merge(other),
@@ -85,6 +91,7 @@ impl Detail {
         Detail {
             confusion: confusion.and_then(|(one, other)| one.merge(other)),
             ranking: ranking.map(Ranking::Grid),
+            regression,
             spread: None,
         }
     }
@@ -95,8 +102,8 @@ impl Detail {
 pub struct Metrics {
     /// Number of rows.
     pub rows: u64,
-    /// Rows whose most probable class is the right one.
-    pub correct: u64,
+    /// Rows whose most probable class is the right one; none where rows have real values.
+    pub correct: Option<u64>,
     /// Mean loss per row; 0 without rows.
     pub loss: f64,
     /// What else is known.
@@ -122,14 +129,31 @@ impl Metrics {
         self.detail.as_ref()?.spread
     }
 
-    /// Share of rows that are classified correctly, 0 to 1; 0 without rows.
-    pub fn accuracy(&self) -> f64 {
-        share(self.correct, self.rows)
+    /// Of real values, how large the errors are, if that is known.
+    pub fn regression(&self) -> Option<Regression> {
+        self.detail.as_ref()?.regression
     }
 
-    /// Share of rows that are classified wrongly, 0 to 1; 0 without rows.
-    pub fn error_rate(&self) -> f64 {
-        share(self.rows.saturating_sub(self.correct), self.rows)
+    /// Share of rows that are classified correctly, 0 to 1; 0 without rows. None where rows have real values.
+    pub fn accuracy(&self) -> Option<f64> {
+        self.correct.map(|correct| share(correct, self.rows))
+    }
+
+    /// Share of rows that are classified wrongly, 0 to 1; 0 without rows. None where rows have real values.
+    pub fn error_rate(&self) -> Option<f64> {
+        let wrong = self.rows.saturating_sub(self.correct?);
+        Some(share(wrong, self.rows))
+    }
+
+    /// What makes one round of a run better than another: more is better. The accuracy, and of real values the loss
+    /// the other way round; one that is no number is the worst there is.
+    pub fn merit(&self) -> f64 {
+        let merit = self.accuracy().unwrap_or(-self.loss);
+        if merit.is_nan() {
+            f64::NEG_INFINITY
+        } else {
+            merit
+        }
     }
 
     /// The metrics of both sets of rows together. Counts are exact; losses are weighted by rows, and
@@ -140,12 +164,16 @@ impl Metrics {
         let sum = self.loss * self.rows as f64 + other.loss * other.rows as f64;
         Metrics {
             rows,
-            correct: self.correct + other.correct,
+            correct: match (self.correct, other.correct) {
+                (correct, _) if other.rows == 0 => correct,
+                (_, correct) if self.rows == 0 => correct,
+                (one, other) => one.zip(other).map(|(one, other)| one + other),
+            },
             loss: if rows == 0 { 0.0 } else { sum / rows as f64 },
             detail: match (&self.detail, &other.detail) {
                 (detail, _) if other.rows == 0 => detail.clone(),
                 (_, detail) if self.rows == 0 => detail.clone(),
-                (Some(one), Some(other)) => one.merge(other).shared(),
+                (Some(one), Some(two)) => one.merge(self.rows, two, other.rows).shared(),
                 _ => None,
             },
         }
@@ -168,13 +196,13 @@ mod tests {
     fn sets_merge_by_their_counts() {
         let left = Metrics {
             rows: 3,
-            correct: 3,
+            correct: Some(3),
             loss: 1.0,
             ..Metrics::default()
         };
         let right = Metrics {
             rows: 1,
-            correct: 0,
+            correct: Some(0),
             loss: 5.0,
             ..Metrics::default()
         };
@@ -183,12 +211,15 @@ mod tests {
             both,
             Metrics {
                 rows: 4,
-                correct: 3,
+                correct: Some(3),
                 loss: 2.0,
                 detail: None,
             }
         );
-        assert_eq!((both.accuracy(), both.error_rate()), (0.75, 0.25));
+        assert_eq!(
+            (both.accuracy(), both.error_rate()),
+            (Some(0.75), Some(0.25))
+        );
         assert_eq!(
             Metrics::default().merge(&Metrics::default()),
             Metrics::default()
@@ -200,7 +231,7 @@ mod tests {
     fn details_merge_where_both_have_them() {
         let metrics = |counts: Option<Vec<u64>>| Metrics {
             rows: 4,
-            correct: 3,
+            correct: Some(3),
             loss: 1.0,
             detail: Detail {
                 confusion: counts.and_then(Confusion::from_counts),
@@ -217,12 +248,37 @@ mod tests {
 
     #[test]
     fn without_rows_nothing_is_divided() {
-        assert_eq!(
-            (
-                Metrics::default().accuracy(),
-                Metrics::default().error_rate()
-            ),
-            (0.0, 0.0)
-        );
+        let none = Metrics {
+            correct: Some(0),
+            ..Metrics::default()
+        };
+        let shares = (none.accuracy(), none.error_rate());
+        assert_eq!(shares, (Some(0.0), Some(0.0)));
+    }
+
+    #[test]
+    fn real_values_have_errors_and_no_accuracy() {
+        let metrics = |rows, loss: f64, values: &[f32]| Metrics {
+            rows,
+            correct: None,
+            loss,
+            detail: Detail {
+                regression: Some(Regression::new(2.0 * loss, loss, values)),
+                ..Detail::default()
+            }
+            .shared(),
+        };
+        let both = metrics(2, 1.0, &[0.0, 2.0]).merge(&metrics(1, 4.0, &[7.0]));
+        assert_eq!((both.rows, both.accuracy(), both.loss), (3, None, 2.0));
+        let found = both.regression().unwrap();
+        assert_eq!((found.mse, found.mae, found.mean), (4.0, 2.0, 3.0));
+        assert!((found.variance - 26.0 / 3.0).abs() < 1e-12);
+        let merits = [f64::NAN, 9.0, 0.5].map(|loss| metrics(1, loss, &[0.0]).merit());
+        assert_eq!(merits, [f64::NEG_INFINITY, -9.0, -0.5]);
+        let classes = Metrics {
+            correct: Some(2),
+            ..metrics(1, 0.0, &[0.0])
+        };
+        assert_eq!(both.merge(&classes).accuracy(), None, "of some rows only");
     }
 }

@@ -150,7 +150,7 @@ impl Folder {
     /// Whether a round is better than all whose parameters are kept.
     pub fn is_best(&self, report: &RoundReport) -> bool {
         match (&report.metrics, self.best) {
-            (Some(metrics), Some((best, _))) => metrics.accuracy() > best,
+            (Some(metrics), Some((best, _))) => metrics.merit() > best,
             (Some(_), None) => true,
             (None, _) => false,
         }
@@ -214,7 +214,7 @@ impl Folder {
         if let Some(metrics) = &report.metrics
             && self.is_best(report)
         {
-            self.best = Some((metrics.accuracy(), report.round));
+            self.best = Some((metrics.merit(), report.round));
         }
     }
 
@@ -280,7 +280,7 @@ impl Folder {
         self.rounds.iter().copied()
     }
 
-    /// The best of them, by accuracy.
+    /// The best of them, by [`Metrics::merit`](crate::ml::metrics::Metrics::merit).
     pub fn best(&self) -> Option<u32> {
         self.best.map(|(_, round)| round)
     }

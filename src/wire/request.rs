@@ -12,7 +12,7 @@ use super::stubs::types::{DataRef, Fault, FaultCode, Payload, Problem, ShardRef,
 use crate::fed::aggregate::Scale;
 use crate::ml::data::{DATA, Request};
 use crate::ml::layout::DType;
-use crate::ml::model::{MODELS, Model};
+use crate::ml::model::{MODELS, Model, check_objective};
 use crate::ml::training::Training;
 use crate::seed::Seed;
 use crate::spec::Spec;
@@ -73,6 +73,14 @@ pub fn training(wire: &wire::Training) -> Result<Training, Fault> {
     Training::new(epochs, batch, wire.learning_rate, objective, wire.plateau)
         .and_then(|training| training.with_rule(step_rule(wire)))
         .map_err(|error| invalid(&format!("training.{}", error.field()), error, ""))
+}
+
+/// Whether a model can be trained like this.
+///
+/// # Errors
+/// When the objective does not go with what the model gives.
+pub fn objective(model: &dyn Model, how: &Training) -> Result<(), Fault> {
+    check_objective(model, how).map_err(|error| invalid("training.objective", error, ""))
 }
 
 /// The shards of a request, with their positions in the run.

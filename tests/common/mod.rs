@@ -41,7 +41,7 @@ pub fn metrics(rows: u64, loss: f64) -> Metrics {
     Metrics {
         rows,
         loss,
-        correct: rows / 2,
+        correct: Some(rows / 2),
         detail: None,
     }
 }

@@ -169,7 +169,7 @@ impl World {
             Command::Evaluate(run, round) => {
                 let metrics = Metrics {
                     rows: 10,
-                    correct: 5,
+                    correct: Some(5),
                     loss: 0.5,
                     detail: None,
                 };

@@ -208,7 +208,7 @@ impl World {
                 self.meet("evaluated by nodes");
                 Answer::Metrics(Metrics {
                     rows: 5,
-                    correct: 3,
+                    correct: Some(3),
                     loss: 0.5,
                     detail: None,
                 })

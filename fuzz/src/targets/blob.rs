@@ -9,10 +9,10 @@ pub const TARGET: Target = Target {
     name: "blob",
     run,
     longest: 4096,
-    // Features, labels, and the bytes once more.
+    // Features, targets, and the bytes once more.
     memory: |length| 4096 + 4 * length,
     seeds,
-    words: &[b"RTSHARD\x01"],
+    words: &[b"RTSHARD\x01", b"RTSHARD\x02"],
 };
 
 fn run(bytes: &[u8]) -> bool {
@@ -44,5 +44,6 @@ fn seeds() -> Vec<Vec<u8>> {
         shard("synthetic:rows=1,features=1,classes=1", 1),
         shard("synthetic:rows=9,features=5,classes=3", 2),
         shard("builtin:digits", 600),
+        shard("synthetic-linear:rows=7,features=3", 2),
     ]
 }

@@ -44,7 +44,7 @@ const OPTIONS: [&str; 8] = [
     ",label=class",
     ",label=2,scale=255",
     ",standardise=yes",
-    ",header=no,standardise=yes",
+    ",header=no,target=1,standardise=yes",
     ",label=1,scale=1e-30",
 ];
 

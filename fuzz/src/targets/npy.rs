@@ -29,7 +29,7 @@ pub const TARGET: Target = Target {
     ],
 };
 
-const OPTIONS: [&str; 4] = ["", ",label=1", ",standardise=yes", ",label=2,scale=16"];
+const OPTIONS: [&str; 4] = ["", ",target=1", ",standardise=yes", ",label=2,scale=16"];
 
 fn run(bytes: &[u8]) -> bool {
     let Some((how, rows, labels)) = two(bytes) else {

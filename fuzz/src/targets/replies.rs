@@ -80,7 +80,15 @@ fn of_node(method: u8, client: &mut Node) -> bool {
             client.evaluate(&node::EvaluateRequest::default()),
             |reply| {
                 if let Ok(metrics) = foreign::metrics(&reply.metrics, Some(2)) {
-                    assert!(metrics.correct <= metrics.rows);
+                    assert!(
+                        metrics
+                            .correct
+                            .is_some_and(|correct| correct <= metrics.rows)
+                    );
+                }
+                if let Ok(metrics) = foreign::metrics(&reply.metrics, Some(0)) {
+                    let errors = metrics.regression();
+                    assert!(metrics.correct.is_none() && errors.is_none_or(|e| e.mse >= 0.0));
                 }
             },
         ),

@@ -14,7 +14,7 @@ use super::sweep::{self, SweepOptions};
 use crate::app::program::parse_span;
 use crate::net::Address;
 
-/// Asks for a training run, shows its progress, prints the accuracy.
+/// Asks for a training run, shows its progress, prints the accuracy; of real values, the root of the mean squared error.
 ///
 /// Without an address it starts a coordinator and compute nodes in this process, which talk over real
 /// sockets on free ports.
@@ -33,7 +33,7 @@ pub struct Arguments {
 
     /// One JSON object a line on stdout, for programs: `event` is started, round, notice, ended or
     /// result; rounds carry accuracy, loss, rows, seconds, omitted, retries, refusals, audited and digest, and, where known,
-    /// as the result does, confusion, macro_f1, auc, auc_error and spread
+    /// as the result does, confusion, macro_f1, auc, auc_error and spread; of real values rmse, mae and r2
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -67,7 +67,7 @@ const EXAMPLES: &str = "Examples:
   client partition --partition dirichlet     who would hold what; --plot shards.svg draws it
   client --state runs                        keeps its run; `client --state runs resume RUN` goes on
 
-The last line of stdout is the accuracy alone. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 detached.";
+The last line of stdout is the accuracy alone; for regression, the root mean squared error. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 detached.";
 
 const CHECK: &str = "Examples:
   client check run.toml                     with what would be done, and where each value was said
@@ -90,7 +90,8 @@ pub enum Command {
     Watch(WatchOptions),
     /// Say where a run stands; all runs when none is named
     Status(MaybeRun),
-    /// Say how well a run's model does: each class, which are taken for which, how far participants differ
+    /// Say how well a run's model does: each class, which are taken for which, how large errors are, how far participants
+    /// differ
     Metrics(RunName),
     /// Call a run off
     Cancel(RunName),
@@ -102,7 +103,7 @@ pub enum Command {
     Nodes,
     /// Write a run's model to a file, for numpy, PyTorch or `predict`
     Model(ModelOptions),
-    /// Classify the rows of a CSV file with a run's model, or one in a file
+    /// Say the class or value of the rows of a CSV file with a run's model, or one in a file
     Predict(PredictOptions),
     /// Say whether two runs, or a run and a model file, are the same bit for bit
     Verify(VerifyOptions),
@@ -204,14 +205,14 @@ pub struct VerifyOptions {
     pub names: Vec<String>,
 }
 
-/// What to classify, and with what.
+/// What to look at, and with what.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "client <IP> <PORT> predict <RUN> <FILE>\n       client predict --model <MODEL> <FILE>"
 )]
 pub struct PredictOptions {
     /// Id of the run whose model to use, unless a model file is given; then a CSV file of features, in which one
-    /// column more than the model takes is the true class
+    /// column more than the model takes is the true class or value
     #[arg(value_names = ["RUN", "FILE"], num_args = 1..=2, required = true)]
     pub names: Vec<String>,
     /// Model file to use instead of a run's

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::session::Session;
 use super::tensorboard;
+use super::text;
 use super::view::{View, written};
 use crate::wire::stubs::coordinator::{
     NodesRequest, RunState, RunStatus, WatchReply, WatchRequest,
@@ -45,15 +46,13 @@ pub(super) fn follow(
     }
 }
 
-/// Success only for a run that succeeded with an accuracy.
+/// Success only for a run that succeeded and was measured.
 pub(super) fn verdict(status: &RunStatus) -> Result<(), Failure> {
     let run = &status.run;
     match status.state {
-        RunState::SUCCEEDED if status.report.as_ref().is_some_and(|r| r.accuracy.is_some()) => {
-            Ok(())
-        }
+        RunState::SUCCEEDED if status.report.as_ref().and_then(text::figure).is_some() => Ok(()),
         RunState::SUCCEEDED => Err(Failure::failed(format!(
-            "run {run} is done, but nobody held rows to measure its accuracy on"
+            "run {run} is done, but nobody held rows to measure it on"
         ))
         .hint("hold rows out with --held-out 0.2")),
         RunState::CANCELLED => Err(Failure::failed(format!("run {run} was cancelled"))),

@@ -1,10 +1,12 @@
-//! How well a run's model does, in full: for each class, which are taken for which, and how far participants differ.
+//! How well a run's model does, in full: for each class, which are taken for which, how large the errors of real values
+//! are, and how far participants differ.
 
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
 use super::failure::Failure;
+use super::figure;
 use super::session::Session;
 use super::text::table;
 use super::view::{print, print_json, written};
@@ -60,6 +62,10 @@ pub(super) fn add_details(to: &mut Value, metrics: Option<&Metrics>) {
     to["auc"] = json!(metrics.and_then(|metrics| metrics.auc));
     to["auc_error"] = json!(metrics.and_then(|metrics| metrics.auc_error));
     to["confusion"] = json!(rows);
+    let errors = metrics.and_then(|metrics| metrics.regression.as_ref());
+    to["rmse"] = json!(errors.map(|errors| errors.mse.sqrt()));
+    to["mae"] = json!(errors.map(|errors| errors.mae));
+    to["r2"] = json!(errors.and_then(|errors| errors.r2));
     to["spread"] = json!(spread.map(|spread| json!({
         "participants": spread.participants,
         "mean": spread.mean,
@@ -98,7 +104,19 @@ fn text(status: &RunStatus, metrics: &Metrics) -> String {
     if let Some(accuracy) = metrics.accuracy {
         rows.push(cells("accuracy", number(accuracy)));
     }
-    rows.push(cells("loss", number(metrics.loss)));
+    if let Some(errors) = &metrics.regression {
+        rows.push(cells("RMSE", figure::number(errors.mse.sqrt())));
+        rows.push(cells("MAE", figure::number(errors.mae)));
+        let r2 = errors.r2.map(number);
+        rows.push(cells("R2", r2.unwrap_or_else(|| "-".to_owned())));
+        let values = format!(
+            "mean {} +- {}",
+            number(errors.mean),
+            number(errors.variance.sqrt())
+        );
+        rows.push(cells("values", values));
+    }
+    rows.push(cells("loss", figure::number(metrics.loss)));
     if let Some(all) = &matrix {
         rows.push(cells("macro F1", number(all.macro_f1())));
     }
@@ -162,7 +180,7 @@ fn matrix_rows(all: &Confusion) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::stubs::types::Spread;
+    use crate::wire::stubs::types::{Regression, Spread};
 
     fn metrics() -> Metrics {
         Metrics {
@@ -206,6 +224,47 @@ mod tests {
              RIGHT\\SAID  0  1\n\
              0           2  1\n\
              1           1  3\n"
+        );
+    }
+
+    #[test]
+    fn errors_of_real_values_are_printed() {
+        let metrics = Metrics {
+            rows: 9,
+            loss: 0.125,
+            regression: Some(Regression {
+                mse: 0.25,
+                mae: 0.375,
+                mean: -3.0,
+                variance: 4.0,
+                r2: Some(0.9375),
+            }),
+            ..Metrics::default()
+        };
+        let status = RunStatus {
+            run: "r1".to_owned(),
+            round: Some(3),
+            ..RunStatus::default()
+        };
+        assert_eq!(
+            text(&status, &metrics),
+            "run r1 after round 3\n\
+             rows    9\n\
+             RMSE    0.5000\n\
+             MAE     0.3750\n\
+             R2      0.9375\n\
+             values  mean -3.0000 +- 2.0000\n\
+             loss    0.1250\n"
+        );
+        let mut value = json!({});
+        add_details(&mut value, Some(&metrics));
+        assert_eq!(
+            (value["rmse"].as_f64(), value["mae"].as_f64()),
+            (Some(0.5), Some(0.375))
+        );
+        assert_eq!(
+            (value["r2"].as_f64(), value["auc"].is_null()),
+            (Some(0.9375), true)
         );
     }
 

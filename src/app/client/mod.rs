@@ -1,7 +1,8 @@
-//! The client: asks for runs, shows them, prints the accuracy.
+//! The client: asks for runs, shows them, prints how well they did.
 
 mod arguments;
 mod failure;
+mod figure;
 mod follow;
 mod manual;
 mod metrics;
@@ -252,15 +253,15 @@ fn show_run(status: &RunStatus, json: bool) -> Result<(), Failure> {
         return written(print(text::status(status).trim_end()));
     }
     let last = status.last.as_ref();
-    let accuracy = last
-        .and_then(|last| last.metrics.as_ref())
-        .and_then(|m| m.accuracy);
+    let metrics = last.and_then(|last| last.metrics.as_ref());
+    let regression = metrics.and_then(|metrics| metrics.regression.as_ref());
     written(print_json(&json!({
         "run": status.run,
         "state": text::state(status.state),
         "round": status.round,
         "rounds": status.rounds,
-        "accuracy": accuracy,
+        "accuracy": metrics.and_then(|metrics| metrics.accuracy),
+        "rmse": regression.map(|errors| errors.mse.sqrt()),
         "digest": last.and_then(|last| last.digest.as_deref()).map(text::hex),
         "activity": status.activity,
         "error": status.error,

@@ -209,12 +209,14 @@ pub(super) fn run(
             "round": says("round"),
             "model": says("model"),
             "accuracy": says("accuracy"),
+            "rmse": says("rmse"),
             "digest": says("digest"),
         })));
     }
-    let accuracy = says("accuracy").map_or(String::new(), |found| format!(", accuracy {found}"));
+    let figure = ["accuracy", "rmse"].map(|name| Some(format!(", {name} {}", says(name)?)));
+    let figure: String = figure.into_iter().flatten().collect();
     written(print(&format!(
-        "{}: {} after round {}{accuracy}, {} values, digest {}",
+        "{}: {} after round {}{figure}, {} values, digest {}",
         options.output.display(),
         says("model").unwrap_or("a model"),
         says("round").unwrap_or("?"),

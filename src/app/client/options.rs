@@ -34,7 +34,8 @@ pub struct RunOptions {
     /// Where the rows come from (see below) [default: builtin:digits]
     #[arg(long, value_name = "SPEC", value_parser = data)]
     pub data: Option<String>,
-    /// The model (see below) [default: one hidden layer of 32, sized by the data]
+    /// The model (see below) [default: one hidden layer of 32, sized by the data; linear for real
+    /// values]
     #[arg(long, value_name = "SPEC")]
     pub model: Option<String>,
     /// Rounds [default: 20]
@@ -61,7 +62,7 @@ pub struct RunOptions {
     /// Pull towards the parameters that the round began with: FedProx's mu [default: 0]
     #[arg(long, value_name = "X")]
     pub proximal: Option<f64>,
-    /// What training makes small (see below) [default: cross-entropy]
+    /// What training makes small (see below) [default: cross-entropy, of real values squared]
     #[arg(long, value_name = "SPEC", value_parser = row_of(&OBJECTIVES))]
     pub objective: Option<String>,
     /// Stop an epoch loop when the summed loss changes by no more than this

@@ -53,7 +53,8 @@ pub struct PartitionOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Holding {
     pub(super) name: String,
-    /// Rows of each class.
+    pub(super) rows: usize,
+    /// Rows of each class; empty where rows have real values.
     pub(super) classes: Vec<usize>,
 }
 
@@ -65,12 +66,9 @@ impl Holding {
             .for_each(|label| counts[*label as usize] += 1);
         Holding {
             name,
+            rows: data.rows(),
             classes: counts,
         }
-    }
-
-    pub(super) fn rows(&self) -> usize {
-        self.classes.iter().sum()
     }
 }
 
@@ -150,7 +148,7 @@ fn show(holdings: &[Holding], held_out: Option<&Holding>) -> String {
         heading.push("OTHERS".to_owned());
     }
     let line = |holding: &Holding| {
-        let mut cells = vec![holding.name.clone(), holding.rows().to_string()];
+        let mut cells = vec![holding.name.clone(), holding.rows.to_string()];
         cells.extend(holding.classes[..columns].iter().map(|count| match count {
             0 => ".".to_owned(),
             count => count.to_string(),
@@ -173,6 +171,7 @@ fn total(holdings: &[Holding]) -> Holding {
     let of_class = |class| holdings.iter().map(|holding| holding.classes[class]).sum();
     Holding {
         name: format!("all {}", holdings.len()),
+        rows: holdings.iter().map(|holding| holding.rows).sum(),
         classes: (0..classes).map(of_class).collect(),
     }
 }
@@ -185,7 +184,7 @@ fn show_json(holdings: &[Holding], held_out: Option<&Holding>) -> std::io::Resul
             "event": event,
             "index": index,
             "shard": index.map(|_| &holding.name),
-            "rows": holding.rows(),
+            "rows": holding.rows,
             "classes": holding.classes,
         })
     };
@@ -213,6 +212,7 @@ mod tests {
     fn holding(name: &str, classes: &[usize]) -> Holding {
         Holding {
             name: name.to_owned(),
+            rows: classes.iter().sum(),
             classes: classes.to_vec(),
         }
     }
@@ -226,7 +226,7 @@ mod tests {
         };
         let source = open(&options).ok().unwrap();
         let counts: Vec<usize> = (0..10)
-            .map(|shard| Holding::of(String::new(), &source.shard(shard).unwrap(), 10).rows())
+            .map(|shard| Holding::of(String::new(), &source.shard(shard).unwrap(), 10).rows)
             .collect();
         assert_eq!(counts.iter().sum::<usize>(), 1_437);
     }
@@ -243,6 +243,19 @@ mod tests {
         );
         let many = show(&[holding("a", &[1; 30])], None);
         assert!(many.contains("OTHERS") && many.contains("  4\n"), "{many}");
+    }
+
+    #[test]
+    fn rows_with_real_values_are_counted_without_classes() {
+        let options = PartitionOptions {
+            data: Some("synthetic-linear:rows=50".to_owned()),
+            shards: Some(2),
+            data_root: PathBuf::from("/"),
+            ..PartitionOptions::default()
+        };
+        let source = open(&options).ok().unwrap();
+        let held = Holding::of("a".to_owned(), &source.shard(0).unwrap(), source.classes());
+        assert_eq!(show(&[held], None), "SHARD  ROWS\na      20\nall 1  20\n");
     }
 
     #[test]

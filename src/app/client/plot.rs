@@ -1,4 +1,5 @@
-//! Shards and their classes as a picture: a bar a shard, stacked of its classes, in SVG.
+//! Shards and their classes as a picture: a bar a shard, stacked of its classes, in SVG. Rows with real values are one
+//! piece.
 
 use std::fmt::Write;
 
@@ -22,7 +23,12 @@ pub(super) fn bars(holdings: &[Holding]) -> String {
     let step = (900.0 / holdings.len().max(1) as f64).clamp(1.0, 36.0);
     let bar = if step > 4.0 { step * 0.8 } else { step };
     let classes = holdings.first().map_or(0, |first| first.classes.len());
-    let most = holdings.iter().map(Holding::rows).max().unwrap_or(0).max(1);
+    let most = holdings
+        .iter()
+        .map(|holding| holding.rows)
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let across = step * holdings.len() as f64;
     let (width, height) = (LEFT + across + RIGHT, TOP + HEIGHT + BOTTOM);
     let mut svg = format!(
@@ -47,15 +53,14 @@ pub(super) fn bars(holdings: &[Holding]) -> String {
             svg,
             "<g><title>{}: {} rows</title>",
             escaped(&holding.name),
-            holding.rows()
+            holding.rows
         );
         let mut below = 0;
-        for (class, count) in holding
-            .classes
-            .iter()
-            .enumerate()
-            .filter(|(_, count)| **count > 0)
-        {
+        let pieces = match holding.classes[..] {
+            [] => std::slice::from_ref(&holding.rows),
+            _ => &holding.classes[..],
+        };
+        for (class, count) in pieces.iter().enumerate().filter(|(_, count)| **count > 0) {
             below += count;
             let scale = |rows: usize| HEIGHT * rows as f64 / most as f64;
             let _ = writeln!(
@@ -129,6 +134,7 @@ mod tests {
     fn every_class_of_a_shard_is_a_piece_of_its_bar() {
         let holding = |name: &str, classes: &[usize]| Holding {
             name: name.to_owned(),
+            rows: classes.iter().sum(),
             classes: classes.to_vec(),
         };
         let svg = bars(&[holding("a&<b>", &[3, 0, 1]), holding("c", &[0, 2, 0])]);
@@ -141,6 +147,13 @@ mod tests {
             "three and one of four rows"
         );
         assert_eq!(svg.matches("<g>").count(), svg.matches("</g>").count());
+        let of_values = Holding {
+            name: "d".to_owned(),
+            rows: 5,
+            classes: Vec::new(),
+        };
+        // The background and one piece; there is nothing for a legend to name.
+        assert_eq!(bars(&[of_values]).matches("<rect").count(), 2);
         assert!(bars(&[]).contains("0 shards"));
     }
 }

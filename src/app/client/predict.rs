@@ -1,6 +1,6 @@
-//! Classifying the rows of a file with a run's model, or one from a file.
+//! What a run's model, or one from a file, says of the rows of a file: classes or real values.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,14 +9,15 @@ use serde_json::json;
 
 use super::arguments::PredictOptions;
 use super::failure::Failure;
+use super::figure::Figure;
 use super::model;
 use super::session::Session;
 use super::view::{print, print_json, written};
-use crate::ml::model::{MODELS, Model};
+use crate::ml::model::{MODELS, Model, Predictions};
 use crate::ml::parameters::Parameters;
 use crate::wire::stubs::coordinator::ModelRequest;
 
-/// Takes the model, reads the rows and prints a class and its probability for each.
+/// Takes the model, reads the rows and prints a class and its probability for each, or a value.
 pub(super) fn run(
     session: impl FnOnce() -> Result<Session, Failure>,
     options: &PredictOptions,
@@ -36,29 +37,70 @@ pub(super) fn run(
     let predictions = model
         .predict(&parameters, rows.view())
         .map_err(|error| Failure::failed(error.to_string()))?;
-    if !json {
-        written(print("class,probability"))?;
-    }
-    for (row, &class) in predictions.classes.iter().enumerate() {
-        let probability = predictions.probabilities[[row, class as usize]];
-        if json {
-            written(print_json(
-                &json!({"class": class, "probability": probability}),
-            ))?;
-        } else {
-            written(print(&format!("{class},{probability:.4}")))?;
+    let known = match &predictions {
+        Predictions::Classes {
+            classes,
+            probabilities,
+        } => {
+            written(print_classes(classes, probabilities, json))?;
+            truth.map(|truth| as_labelled(&truth, classes))
         }
-    }
-    if let Some(truth) = truth {
-        let right = truth
-            .iter()
-            .zip(&predictions.classes)
-            .filter(|(a, b)| a == b);
-        let right = right.count();
-        let rows = truth.len();
-        let _ = writeln!(std::io::stderr(), "{right} of {rows} rows as labelled");
+        Predictions::Values(values) => {
+            written(print_values(values, json))?;
+            truth.map(|truth| as_measured(&truth, values))
+        }
+    };
+    if let Some(known) = known {
+        let _ = writeln!(std::io::stderr(), "{known}");
     }
     Ok(())
+}
+
+fn print_classes(classes: &[u32], probabilities: &Array2<f64>, json: bool) -> io::Result<()> {
+    if !json {
+        print("class,probability")?;
+    }
+    for (row, &class) in classes.iter().enumerate() {
+        let probability = probabilities[[row, class as usize]];
+        if json {
+            print_json(&json!({"class": class, "probability": probability}))?;
+        } else {
+            print(&format!("{class},{probability:.4}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn print_values(values: &[f64], json: bool) -> io::Result<()> {
+    if !json {
+        print("value")?;
+    }
+    for value in values {
+        if json {
+            print_json(&json!({"value": value}))?;
+        } else {
+            print(&value.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+fn as_labelled(truth: &[f64], classes: &[u32]) -> String {
+    let pairs = truth.iter().zip(classes);
+    let right = pairs.filter(|(right, said)| **right == f64::from(**said));
+    format!("{} of {} rows as labelled", right.count(), truth.len())
+}
+
+fn as_measured(truth: &[f64], values: &[f64]) -> String {
+    let errors = truth.iter().zip(values).map(|(right, said)| said - right);
+    let squares: f64 = errors.map(|error| error * error).sum();
+    let rmse = Figure::Rmse((squares / truth.len() as f64).sqrt());
+    format!(
+        "{} {} over {} rows",
+        rmse.said(),
+        rmse.number(),
+        truth.len()
+    )
 }
 
 fn open(
@@ -98,12 +140,12 @@ fn parameters(model: &dyn Model, file: &model::Model) -> Result<Parameters, Stri
         .map_err(|error| error.to_string())
 }
 
-/// Rows of features, and their classes where the file has one column more. A heading is skipped.
+/// Rows of features, and their targets where the file has one column more. A heading is skipped.
 fn read(
     file: &Path,
     features: usize,
     scale: f32,
-) -> Result<(Array2<f32>, Option<Vec<u32>>), Failure> {
+) -> Result<(Array2<f32>, Option<Vec<f64>>), Failure> {
     let name = file.display();
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -134,11 +176,8 @@ fn read(
             })?;
             values.push(value / scale);
         }
-        truth.extend(
-            record
-                .get(features)
-                .and_then(|field| field.parse::<u32>().ok()),
-        );
+        let target = record.get(features).and_then(|field| field.parse().ok());
+        truth.extend(target.filter(|target: &f64| target.is_finite()));
     }
     let rows = values.len() / features.max(1);
     let labelled = rows > 0 && truth.len() == rows;
@@ -151,7 +190,7 @@ fn read(
 mod tests {
     use super::*;
 
-    fn read_text(text: &str, features: usize) -> Result<(Array2<f32>, Option<Vec<u32>>), Failure> {
+    fn read_text(text: &str, features: usize) -> Result<(Array2<f32>, Option<Vec<f64>>), Failure> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("rows.csv");
         std::fs::write(&file, text).unwrap();
@@ -159,12 +198,24 @@ mod tests {
     }
 
     #[test]
-    fn rows_with_and_without_classes() {
+    fn rows_with_and_without_targets() {
         let (rows, truth) = read_text("a,b\n2,4\n6,8\n", 2).unwrap();
         assert_eq!(rows, ndarray::arr2(&[[1.0, 2.0], [3.0, 4.0]]));
         assert_eq!(truth, None);
         let (_, truth) = read_text("2,4,1\n6,8,0\n", 2).unwrap();
-        assert_eq!(truth, Some(vec![1, 0]));
+        assert_eq!(truth, Some(vec![1.0, 0.0]));
+        let (_, truth) = read_text("2,4,-1.5\n6,8,x\n", 2).unwrap();
+        assert_eq!(truth, None, "not of all rows");
+    }
+
+    #[test]
+    fn what_is_known_is_compared() {
+        assert_eq!(
+            as_labelled(&[1.0, 0.0, 2.5], &[1, 1, 2]),
+            "1 of 3 rows as labelled"
+        );
+        let said = as_measured(&[1.0, 3.0], &[1.0, 2.0]);
+        assert_eq!(said, "root mean squared error 0.7071 over 2 rows");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::figure::{self, Figure};
 use crate::wire::stubs::coordinator::{
     Event, EventKind, NodeState, NodeStatus, Report, RoundReport, RunState, RunStatus, WatchReply,
 };
@@ -70,8 +71,7 @@ fn round_line(round: &RoundReport, reply: &WatchReply) -> String {
     let width = rounds.to_string().len();
     let mut line = format!("round {:>width$}/{rounds}", round.round);
     if let Some(metrics) = &round.metrics {
-        let accuracy = metrics.accuracy.unwrap_or(f64::NAN);
-        let _ = write!(line, "  accuracy {accuracy:.4}  loss {:.4}", metrics.loss);
+        let _ = write!(line, "  {}", figure::line(metrics));
     }
     let _ = write!(line, "  {} rows", round.rows.unwrap_or(0));
     if round.counted < round.asked {
@@ -97,8 +97,7 @@ pub(super) fn progress(reply: &WatchReply) -> String {
     };
     let mut text = String::new();
     if let Some(metrics) = &last.metrics {
-        let accuracy = metrics.accuracy.unwrap_or(f64::NAN);
-        let _ = write!(text, "accuracy {accuracy:.4}  loss {:.4}  ", metrics.loss);
+        let _ = write!(text, "{}  ", figure::line(metrics));
     }
     let seconds = last.seconds.unwrap_or(0.0);
     if seconds > 0.0 {
@@ -140,10 +139,19 @@ pub(super) fn doing(nodes: &[NodeStatus]) -> String {
     format!("{working} nodes busy, {idle} idle{away}")
 }
 
+/// How well a run did that is done, if anybody could measure it.
+pub(super) fn figure(report: &Report) -> Option<Figure> {
+    let metrics = report.metrics.as_ref();
+    metrics
+        .map(Figure::of)
+        .or(report.accuracy.map(Figure::Accuracy))
+}
+
 /// One sentence about a run that is done.
 pub(super) fn summary(report: &Report) -> String {
+    let what = figure(report).map_or("nothing", Figure::said);
     format!(
-        "run {}: {} rounds in {:.2} s, accuracy on {} held-out rows:",
+        "run {}: {} rounds in {:.2} s, {what} on {} held-out rows:",
         report.run,
         report.rounds.unwrap_or(0),
         report.seconds.unwrap_or(0.0),
@@ -180,13 +188,16 @@ pub(super) fn runs(runs: &[RunStatus]) -> String {
     let mut rows = vec![cells(["RUN", "STATE", "ROUND", "ACCURACY", "WHAT"])];
     for run in runs {
         let metrics = run.last.as_ref().and_then(|last| last.metrics.as_ref());
-        let accuracy = metrics.and_then(|metrics| metrics.accuracy);
+        let figure = metrics.map(Figure::of).map(|figure| match figure {
+            Figure::Accuracy(_) => figure.number(),
+            other => format!("{} {}", other.name(), other.number()),
+        });
         let (round, rounds) = (run.round.unwrap_or(0), run.rounds.unwrap_or(0));
         rows.push(vec![
             run.run.clone(),
             state(run.state).to_owned(),
             format!("{round}/{rounds}"),
-            accuracy.map_or_else(|| "-".to_owned(), |accuracy| format!("{accuracy:.4}")),
+            figure.unwrap_or_else(|| "-".to_owned()),
             run.activity.clone().unwrap_or_default(),
         ]);
     }
@@ -198,7 +209,7 @@ pub(super) fn status(run: &RunStatus) -> String {
     let plan = run.plan.clone().unwrap_or_default();
     let data = plan.data.map(|data| data.spec).unwrap_or_default();
     let metrics = run.last.as_ref().and_then(|last| last.metrics.as_ref());
-    let accuracy = metrics.and_then(|metrics| metrics.accuracy);
+    let figure = metrics.map(Figure::of);
     let digest = run.last.as_ref().and_then(|last| last.digest.as_deref());
     let (round, rounds) = (run.round.unwrap_or(0), run.rounds.unwrap_or(0));
     let mut rows = vec![
@@ -211,8 +222,8 @@ pub(super) fn status(run: &RunStatus) -> String {
         cells(["strategy", plan.strategy.as_deref().unwrap_or("-")]),
         cells(["codec", plan.codec.as_deref().unwrap_or("-")]),
     ];
-    if let Some(accuracy) = accuracy {
-        rows.push(cells(["accuracy", &format!("{accuracy:.4}")]));
+    if let Some(figure) = figure {
+        rows.push(cells([figure.name(), &figure.number()]));
     }
     if let Some(digest) = digest {
         rows.push(cells(["digest", &hex(digest)]));

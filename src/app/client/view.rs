@@ -100,7 +100,7 @@ impl View {
         }
     }
 
-    /// The end: the accuracy alone is the last line of stdout.
+    /// The end: the accuracy alone, or the root of the mean squared error, is the last line of stdout.
     pub(super) fn result(&self, status: &RunStatus) -> io::Result<()> {
         if let View::Bar(bar) = self {
             bar.end();
@@ -108,12 +108,12 @@ impl View {
         let Some(report) = &status.report else {
             return Ok(());
         };
-        match (self, report.accuracy) {
-            (View::Json, accuracy) => {
+        match (self, text::figure(report)) {
+            (View::Json, _) => {
                 let mut result = json!({
                     "event": "result",
                     "run": report.run,
-                    "accuracy": accuracy,
+                    "accuracy": report.accuracy,
                     "loss": report.metrics.as_ref().map(|metrics| metrics.loss),
                     "rounds": report.rounds,
                     "seconds": report.seconds,
@@ -122,9 +122,9 @@ impl View {
                 add_details(&mut result, report.metrics.as_ref());
                 print_json(&result)
             }
-            (_, Some(accuracy)) => {
+            (_, Some(figure)) => {
                 self.say(&text::summary(report));
-                print(&format!("{accuracy:.4}"))
+                print(&figure.number())
             }
             (_, None) => Ok(()),
         }

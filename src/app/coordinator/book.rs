@@ -64,16 +64,18 @@ impl Book {
 
     /// Which of the waiting rounds is the best, if it is better than all that are kept.
     fn best(&self) -> Option<usize> {
-        let accuracy =
-            |report: &RoundReport| report.metrics.as_ref().map_or(-1.0, Metrics::accuracy);
+        let merit = |report: &RoundReport| {
+            let metrics = report.metrics.as_ref();
+            metrics.map_or(f64::NEG_INFINITY, Metrics::merit)
+        };
         let mut best: Option<(usize, f64)> = None;
         for (number, (entry, finished)) in self.open.iter().enumerate() {
             let (RunEvent::Round(report), Some(_)) = (&entry.event, finished) else {
                 continue;
             };
             let is_best = self.folder.as_ref().is_none_or(|f| f.is_best(report));
-            if is_best && best.is_none_or(|(_, than)| accuracy(report) > than) {
-                best = Some((number, accuracy(report)));
+            if is_best && best.is_none_or(|(_, than)| merit(report) > than) {
+                best = Some((number, merit(report)));
             }
         }
         best.map(|(number, _)| number)

@@ -86,12 +86,12 @@ impl Materials {
         kept: Kept,
     ) -> Result<(Offer, Materials), String> {
         let rows = if is_private(&plan.data.spec) {
-            Rows::hosted(hosted)
+            Rows::hosted(hosted)?
         } else {
             Rows::open(&plan, root)?
         };
         let model_spec = match plan.model.as_str() {
-            AUTO_MODEL => format!("mlp:{}-32-{}", rows.features, rows.classes),
+            AUTO_MODEL => rows.auto_model(),
             model => model.to_owned(),
         };
         let model = match MODELS.build(&model_spec) {
@@ -100,7 +100,7 @@ impl Materials {
             Err(error) => return Err(error.to_string()),
         };
         if let Some(model) = &model {
-            rows.fit(&**model)?;
+            rows.fit(&**model, &plan)?;
         }
         let mut offer = Offer {
             model_spec,

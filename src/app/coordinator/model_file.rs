@@ -33,7 +33,12 @@ pub(super) fn about(
         ("software".to_owned(), convert::SOFTWARE.to_owned()),
     ]);
     if let Some(metrics) = metrics {
-        about.insert("accuracy".to_owned(), metrics.accuracy().to_string());
+        if let Some(accuracy) = metrics.accuracy() {
+            about.insert("accuracy".to_owned(), accuracy.to_string());
+        }
+        if let Some(regression) = metrics.regression() {
+            about.insert("rmse".to_owned(), regression.rmse().to_string());
+        }
         about.insert("loss".to_owned(), metrics.loss.to_string());
     }
     about

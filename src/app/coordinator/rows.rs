@@ -4,9 +4,10 @@ use bytes::Bytes;
 
 use crate::app::held::Held;
 use crate::app::transfer;
+use crate::fed::attack::needs_classes;
 use crate::fed::{Plan, Shard};
-use crate::ml::data::{Dataset, Request, Root, Source, encode};
-use crate::ml::model::Model;
+use crate::ml::data::{Dataset, Request, Root, Source, TargetKind, encode};
+use crate::ml::model::{Model, ModelError, check_objective};
 use crate::seed::Seed;
 use crate::wire::convert::plan::{AUTO_MODEL, PRIVATE, SHIP, opened_as};
 use crate::wire::stubs::compute_node::HostedShard;
@@ -18,7 +19,8 @@ pub(super) struct Rows {
     pub(super) shipped: Vec<(Bytes, Held)>,
     pub(super) held_out: Option<Dataset>,
     pub(super) features: usize,
-    pub(super) classes: usize,
+    /// Number of classes; 0 where rows have real values, none where nobody said.
+    pub(super) classes: Option<usize>,
 }
 
 impl Rows {
@@ -44,22 +46,30 @@ impl Rows {
             shipped,
             held_out: source.held_out().cloned(),
             features: source.features(),
-            classes: source.classes(),
+            classes: Some(source.classes()),
         })
     }
 
     /// The shards that nodes host, by name; of equal names one.
-    pub(super) fn hosted(hosted: &[HostedShard]) -> Rows {
+    pub(super) fn hosted(hosted: &[HostedShard]) -> Result<Rows, String> {
         let mut known: Vec<&HostedShard> = hosted.iter().collect();
         known.sort_by(|a, b| a.name.cmp(&b.name));
         known.dedup_by(|a, b| a.name == b.name);
         let most = |field: fn(&HostedShard) -> Option<i32>| {
             let sizes = known.iter().filter_map(|shard| field(shard));
-            usize::try_from(sizes.max().unwrap_or(0)).unwrap_or(0)
+            sizes.filter_map(|size| usize::try_from(size).ok()).max()
         };
-        Rows {
-            features: most(|shard| shard.features),
-            classes: most(|shard| shard.classes),
+        let classes = most(|shard| shard.classes);
+        let other = |shard: &&&HostedShard| shard.classes == Some(0) && classes != Some(0);
+        if let Some(other) = known.iter().find(other) {
+            return Err(format!(
+                "`{}` has real values, other shards of the nodes have classes; they cannot train one model",
+                other.name
+            ));
+        }
+        Ok(Rows {
+            features: most(|shard| shard.features).unwrap_or(0),
+            classes,
             shards: known
                 .iter()
                 .map(|shard| Shard {
@@ -70,10 +80,21 @@ impl Rows {
                 .collect(),
             shipped: Vec::new(),
             held_out: None,
+        })
+    }
+
+    /// The spec of a model that fits these rows.
+    pub(super) fn auto_model(&self) -> String {
+        let features = self.features;
+        match self.classes {
+            Some(0) => format!("linear:{features}"),
+            classes => format!("mlp:{features}-32-{}", classes.unwrap_or(0)),
         }
     }
 
-    pub(super) fn fit(&self, model: &dyn Model) -> Result<(), String> {
+    /// Whether a model, trained and attacked as planned, can learn from these rows.
+    pub(super) fn fit(&self, model: &dyn Model, plan: &Plan) -> Result<(), String> {
+        check_objective(model, &plan.training).map_err(|error| error.to_string())?;
         let (features, classes) = (model.features(), model.classes());
         if self.features != 0 && features != self.features {
             return Err(format!(
@@ -82,13 +103,23 @@ impl Rows {
                 self.features
             ));
         }
-        if self.classes > classes {
+        let Some(own) = self.classes else {
+            return Ok(());
+        };
+        let (model, data) = (model.kind(), TargetKind::of(own));
+        if model != data {
+            return Err(ModelError::Targets { model, data }.to_string());
+        }
+        if own > classes {
             return Err(format!(
-                "the model knows {classes} classes, the data have {}",
-                self.classes
+                "the model knows {classes} classes, the data have {own}"
             ));
         }
-        Ok(())
+        let attack = plan.assault.as_ref().map(|assault| &assault.attack);
+        match attack.and_then(|attack| needs_classes(attack)) {
+            Some(reason) if own == 0 => Err(reason),
+            _ => Ok(()),
+        }
     }
 }
 

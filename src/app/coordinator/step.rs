@@ -209,7 +209,7 @@ impl Step<'_> {
         slope: &[f64],
         state: &mut [Vec<f64>],
     ) -> Vec<f64> {
-        let server = self.plan.strategy.server;
+        let server = self.plan.strategy.server_in(self.round, self.plan.rounds);
         if let ServerStep::Momentum(Momentum {
             rate: 1.0,
             beta: 0.0,

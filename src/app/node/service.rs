@@ -285,6 +285,10 @@ pub(super) enum Opened {
 
 /// Rows for a model that knows more classes than occur here.
 pub(super) fn fitting(model: &dyn Model, rows: Arc<Dataset>) -> Result<Arc<Dataset>, Fault> {
+    if rows.kind() != model.kind() {
+        let (model, data) = (model.kind(), rows.kind());
+        return Err(invalid("model", ModelError::Targets { model, data }, ""));
+    }
     if rows.width() != model.features() || rows.classes() > model.classes() {
         let message = format!(
             "the model takes {} features and {} classes, the data have {} and {}",

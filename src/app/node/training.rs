@@ -82,10 +82,9 @@ impl Worker {
         for (index, shard) in std::mem::take(&mut task.shards) {
             let (rows, _) = self.rows(&place, index, shard)?;
             let rows = fitting(&*task.model, rows)?;
-            let rows = if request.flip_labels.unwrap_or(false) {
-                Arc::new(rows.with_flipped_labels())
-            } else {
-                rows
+            let rows = match request.flip_labels.unwrap_or(false) {
+                true => Arc::new(rows.with_flipped_labels().ok_or_else(unflippable)?),
+                false => rows,
             };
             let round = u32::try_from(request.round).unwrap_or(0);
             let stream = seed.stream(Purpose::Shuffle, round, index as u64);
@@ -155,10 +154,12 @@ impl<'a> Task<'a> {
         let length = request::parameters(&*model, &request.layout, &request.parameters)?;
         let layout = model.layout();
         let fold = request::fold(request, layout.dtype())?;
+        let how = request::training(&request.training)?;
+        request::objective(&*model, &how)?;
         let task = Task {
             request,
             codec: request::codec(request, layout.dtype())?,
-            how: request::training(&request.training)?,
+            how,
             shards: request::shards(&request.shards)?,
             sum: fold.map(|(scale, by_rows)| (ExactSum::new(scale, layout.elements()), by_rows)),
             model,
@@ -205,6 +206,11 @@ impl<'a> Task<'a> {
         };
         Ok(Bytes::from(bytes.map_err(unsent)?).into())
     }
+}
+
+fn unflippable() -> Fault {
+    let message = "the rows have real values, and no labels that could be flipped";
+    invalid("flip_labels", message, "")
 }
 
 fn unsent(error: CodecError) -> Fault {

@@ -65,6 +65,14 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// Why an attack by this spec cannot harm rows with real values, if it cannot.
+pub fn needs_classes(spec: &str) -> Option<String> {
+    let attack = ATTACKS.build(spec).ok()?;
+    (attack.target() == Target::Data).then(|| {
+        format!("{spec} turns classes round, and real values have no such opposite; try sign-flip")
+    })
+}
+
 /// Every attack.
 pub static ATTACKS: Table<Arc<dyn Attack>> = Table {
     kind: "attack",

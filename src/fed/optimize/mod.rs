@@ -56,6 +56,25 @@ impl ServerStep {
         }
     }
 
+    /// The same with so many times its rate. FedDyn's step has none, and stays.
+    #[must_use]
+    pub fn times(self, share: f64) -> ServerStep {
+        match self {
+            ServerStep::Momentum(by) => ServerStep::Momentum(Momentum {
+                rate: by.rate * share,
+                ..by
+            }),
+            ServerStep::Adaptive(by) => ServerStep::Adaptive(Adaptive {
+                rate: by.rate * share,
+                ..by
+            }),
+            ServerStep::Control(by) => ServerStep::Control(Control {
+                rate: by.rate * share,
+            }),
+            ServerStep::Dynamic(_) => self,
+        }
+    }
+
     /// Writes to `step` what is to be added to the parameters, and replaces what is remembered.
     ///
     /// # Panics

@@ -2,6 +2,7 @@
 
 use crate::fed::asynchrony::Buffered;
 use crate::fed::optimize::{Adaptive, Control, Dynamic, Momentum, Second, ServerStep};
+use crate::fed::schedule::{SCHEDULES, Schedule};
 use crate::fed::shard_memory::Memory;
 use crate::spec::{Arguments, OptionHelp, Row, SpecError, Table};
 
@@ -22,8 +23,14 @@ const RATE: OptionHelp = OptionHelp {
     value: "NUMBER",
     help: "the step is the mean times this (default 1)",
 };
+const SCHEDULE: OptionHelp = OptionHelp {
+    key: "schedule",
+    value: "SCHEDULE",
+    help: "how the server's rate goes from round to round, options joined by +: step:every=5+factor=0.5 (default constant)",
+};
 const ADAPTIVE: &[OptionHelp] = &[
     MEAN,
+    SCHEDULE,
     OptionHelp {
         key: "rate",
         value: "NUMBER",
@@ -56,7 +63,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
             value: "",
             help: "federated averaging: the mean of the updates is the step \
                    (McMahan et al., AISTATS 2017, algorithm 1)",
-            options: &[MEAN, RATE],
+            options: &[MEAN, RATE, SCHEDULE],
             build: |arguments| averaging("fedavg", arguments, Mean::Weighted),
         },
         Row {
@@ -65,7 +72,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
             value: "",
             help: "one step over all rows of every shard and round: the gradient of the whole data \
                    (McMahan et al., AISTATS 2017, section 2)",
-            options: &[MEAN, RATE],
+            options: &[MEAN, RATE, SCHEDULE],
             build: |arguments| {
                 let one_step = true;
                 let plain = averaging("fedsgd", arguments, Mean::Weighted)?;
@@ -80,6 +87,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
             options: &[
                 MEAN,
                 RATE,
+                SCHEDULE,
                 OptionHelp {
                     key: "momentum",
                     value: "SHARE",
@@ -103,6 +111,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
             options: &[
                 MEAN,
                 RATE,
+                SCHEDULE,
                 OptionHelp {
                     key: "mu",
                     value: "NUMBER",
@@ -146,7 +155,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
             value: "",
             help: "averages updates per local step, for shards that make different numbers of them \
                    (Wang et al., NeurIPS 2020, section 4)",
-            options: &[MEAN, RATE],
+            options: &[MEAN, RATE, SCHEDULE],
             build: |arguments| {
                 let normalised = true;
                 let plain = averaging("fednova", arguments, Mean::Weighted)?;
@@ -162,7 +171,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
             value: "",
             help: "corrects every gradient by how far its shard is from all, for shards that differ much and take part \
                    often (Karimireddy et al., ICML 2020, algorithm 1, option II)",
-            options: &[UNIFORM, RATE],
+            options: &[UNIFORM, RATE, SCHEDULE],
             build: |arguments| {
                 let plain = averaging("scaffold", arguments, Mean::Uniform)?;
                 let rate = rate(arguments, 1.0)?;
@@ -205,6 +214,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
                    (Nguyen et al., AISTATS 2022, algorithm 1); who is how fast is drawn from the seed",
             options: &[
                 RATE,
+                SCHEDULE,
                 OptionHelp {
                     key: "buffer",
                     value: "N",
@@ -236,6 +246,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
                 };
                 Ok(Strategy {
                     buffered: Some(buffered),
+                    schedule: schedule(arguments)?,
                     ..parts("fedbuff", Mean::Uniform, rate(arguments, 1.0)?)
                 })
             },
@@ -249,6 +260,7 @@ fn parts(name: &'static str, mean: Mean, rate: f64) -> Strategy {
         mean,
         normalised: false,
         server: ServerStep::Momentum(Momentum { rate, beta: 0.0 }),
+        schedule: Schedule::default(),
         memory: None,
         buffered: None,
         proximal: None,
@@ -262,7 +274,10 @@ fn averaging(
     default: Mean,
 ) -> Result<Strategy, SpecError> {
     let mean = mean(arguments, default)?;
-    Ok(parts(name, mean, rate(arguments, 1.0)?))
+    Ok(Strategy {
+        schedule: schedule(arguments)?,
+        ..parts(name, mean, rate(arguments, 1.0)?)
+    })
 }
 
 fn adaptive(
@@ -281,6 +296,7 @@ fn adaptive(
     });
     Ok(Strategy {
         server,
+        schedule: schedule(arguments)?,
         ..parts(name, mean, 1.0)
     })
 }
@@ -296,6 +312,19 @@ fn mean(arguments: &mut Arguments, default: Mean) -> Result<Mean, SpecError> {
 fn rate(arguments: &mut Arguments, default: f64) -> Result<f64, SpecError> {
     let range = f64::MIN_POSITIVE..=1e6;
     arguments.number("rate", default, range, "above 0 and up to 1e6")
+}
+
+/// How the server's rate goes from round to round. A comma would end the option, so that a plus stands for it.
+fn schedule(arguments: &mut Arguments) -> Result<Schedule, SpecError> {
+    match arguments
+        .text("schedule")
+        .map(|text| text.replace('+', ","))
+    {
+        None => Ok(Schedule::default()),
+        Some(spec) => SCHEDULES
+            .build(&spec)
+            .map_err(|error| arguments.invalid(error.to_string())),
+    }
 }
 
 fn share(arguments: &mut Arguments, key: &'static str, default: f64) -> Result<f64, SpecError> {
@@ -317,15 +346,46 @@ mod tests {
             "scaffold:mean=weighted,rate=0.5",
             "feddyn:alpha=0.1",
             "fedbuff:buffer=3,concurrency=5,stale=2,exponent=1",
+            "fedadam:rate=0.01,schedule=cosine",
+            "fedavg:schedule=step:every=5+factor=0.5+warmup=2,rate=3",
         ];
         for text in STRATEGIES.names().into_iter().chain(written) {
             let strategy = STRATEGIES.build(text).unwrap();
             let again = STRATEGIES.build(&strategy.to_string());
             assert_eq!(again, Ok(strategy), "{text}");
         }
-        for text in ["fedavg:rate=0", "fedavgm:momentum=1", "scaffold:mu=1"] {
+        let wrong = [
+            "fedavg:rate=0",
+            "fedavgm:momentum=1",
+            "scaffold:mu=1",
+            "fedavg:schedule=cosin",
+            "feddyn:schedule=cosine",
+        ];
+        for text in wrong {
             assert!(STRATEGIES.build(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_rate_of_the_server_follows_its_schedule() {
+        let rates = |text: &str| {
+            let strategy = STRATEGIES.build(text).unwrap();
+            [1, 2, 3].map(|round| match strategy.server_in(round, 3) {
+                ServerStep::Momentum(by) => by.rate,
+                ServerStep::Adaptive(by) => by.rate,
+                ServerStep::Control(by) => by.rate,
+                ServerStep::Dynamic(_) => 1.0,
+            })
+        };
+        for name in [
+            "fedavg", "fedavgm", "fedadam", "scaffold", "fednova", "fedbuff",
+        ] {
+            let text = format!("{name}:rate=2,schedule=exponential:factor=0.5");
+            assert_eq!(rates(&text), [2.0, 1.0, 0.5], "{name}");
+        }
+        assert_eq!(rates("fedavg:schedule=constant:warmup=1"), [0.5, 1.0, 1.0]);
+        assert_eq!(rates("fedprox:rate=0.3"), [0.3; 3]);
+        assert_eq!(rates("feddyn"), [1.0; 3]);
     }
 
     #[test]

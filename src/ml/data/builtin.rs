@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::csv::read;
 use super::format::Format;
 use super::table::assemble;
-use super::{DataError, Opened, Origin, Root};
+use super::{DataError, Opened, Origin, Root, TargetKind};
 use crate::seed::Seed;
 use crate::spec::Row;
 
@@ -28,6 +28,10 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
 struct Digits;
 
 impl Origin for Digits {
+    fn kind(&self) -> Option<TargetKind> {
+        Some(TargetKind::Class)
+    }
+
     fn open(&self, _: &Root, _: Seed) -> Result<Opened, DataError> {
         let format = Format {
             header: Some(false),

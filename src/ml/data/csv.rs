@@ -8,7 +8,7 @@ use std::iter;
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
 use super::DataError;
-use super::format::{Format, Label};
+use super::format::{Column, Format};
 use super::labels::number;
 use super::parallel;
 use super::role::{Role, roles};
@@ -37,8 +37,8 @@ fn read_parts(path: &str, text: &[u8], format: &Format, part: usize) -> Result<T
             .map_err(|error| DataError::file(path, error))
     };
     let mut more = next(&mut record)?;
-    let by_name = |field: &&Label| matches!(field, Label::Named(_));
-    let named = iter::once(&format.label)
+    let by_name = |field: &&Column| matches!(field, Column::Named(_));
+    let named = iter::once(&format.target)
         .chain(&format.shard)
         .any(|field| by_name(&field));
     let header = more && format.header.unwrap_or(named || is_header(&record));
@@ -52,9 +52,9 @@ fn read_parts(path: &str, text: &[u8], format: &Format, part: usize) -> Result<T
     if !more {
         return Err(DataError::file(path, "no rows"));
     }
-    let label = roles.iter().position(|role| *role == Role::Class);
-    let first = label
-        .and_then(|label| record.get(label))
+    let target = roles.iter().position(|role| *role == Role::Target);
+    let first = target
+        .and_then(|target| record.get(target))
         .unwrap_or_default();
     let mut table = Table::new(path, roles, first, format);
     if text.contains(&b'"') {
@@ -148,8 +148,9 @@ fn line(text: &[u8], place: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Dataset;
+    use super::super::missing::Missing;
     use super::super::table::assemble;
+    use super::super::{Dataset, TargetKind, Targets};
     use super::*;
 
     fn data(text: &str, format: &Format) -> Result<Dataset, String> {
@@ -192,18 +193,18 @@ mod tests {
 
     #[test]
     fn the_class_may_be_anywhere() {
-        let label = |label| Format {
-            label,
+        let label = |target| Format {
+            target,
             ..Format::default()
         };
-        let first = data("1,20,30\n0,40,50", &label(Label::Position(1))).unwrap();
+        let first = data("1,20,30\n0,40,50", &label(Column::Position(1))).unwrap();
         assert_eq!(
             (first.labels(), first.row(1)),
             (&[1, 0][..], &[40.0, 50.0][..])
         );
         let named = data(
             "a,kind,b\n1,y,2\n3,x,4",
-            &label(Label::Named("kind".into())),
+            &label(Column::Named("kind".into())),
         )
         .unwrap();
         assert_eq!(
@@ -212,12 +213,59 @@ mod tests {
         );
         let error = |text, format| data(text, &format).unwrap_err();
         assert_eq!(
-            error("1,2", label(Label::Position(3))),
+            error("1,2", label(Column::Position(3))),
             "a.csv: there is no column 3; there are 2"
         );
         assert_eq!(
-            error("a,b\n1,2", label(Label::Named("c".into()))),
+            error("a,b\n1,2", label(Column::Named("c".into()))),
             "a.csv: there is no column `c`"
+        );
+    }
+
+    #[test]
+    fn targets_may_be_real_values() {
+        let target = |target| Format {
+            target,
+            kind: TargetKind::Value,
+            ..Format::default()
+        };
+        let last = target(Column::Last);
+        let found = data("a,b\n1,2.5\n3,-1e3\n", &last).unwrap();
+        assert_eq!(found.targets(), &Targets::Values(vec![2.5, -1e3]));
+        assert_eq!((found.row(1), found.classes()), (&[3.0][..], 0));
+        let named = target(Column::Named("a".into()));
+        let scaled = Format {
+            scale: Some(10.0),
+            ..named
+        };
+        let found = data("a,b\n7,20\n\"0.5\",40\n", &scaled).unwrap();
+        assert_eq!(
+            found.targets(),
+            &Targets::Values(vec![7.0, 0.5]),
+            "as they are"
+        );
+        assert_eq!(found.row(0), [2.0]);
+        let error = |text| data(text, &last).unwrap_err();
+        assert_eq!(error("1,2\n3,x"), "a.csv:2:2: \"x\" is not a number");
+        assert_eq!(error("1,2\n3,"), "a.csv:2:2: \"\" is not a number");
+        assert_eq!(
+            error("1,1e39"),
+            "a.csv:1:2: \"1e39\" is not a finite number"
+        );
+        let gaps = Format {
+            missing: Missing::Drop,
+            ..target(Column::Last)
+        };
+        let mut table = read("a.csv", b"1,5\n?,6\n3,7", &gaps).unwrap();
+        table.drop_gaps().unwrap();
+        let kept = assemble(vec![table]).unwrap().swap_remove(0);
+        assert_eq!(kept.targets(), &Targets::Values(vec![5.0, 7.0]));
+        let classes = read("b.csv", b"1,0", &Format::default()).unwrap();
+        let values = read("c.csv", b"1,0", &last).unwrap();
+        let mixed = assemble(vec![classes, values]).unwrap_err().to_string();
+        assert_eq!(
+            mixed,
+            "c.csv: either its targets or those of b.csv are real values, not both"
         );
     }
 

@@ -1,8 +1,10 @@
-//! Rows of features with the class of each.
+//! Rows of features with the target of each: a class or a real value.
 
 use std::fmt;
 
 use ndarray::{Array2, ArrayView2, Axis};
+
+use super::targets::{TargetKind, Targets};
 
 /// Most rows of a data set.
 pub const MAX_ROWS: usize = 1 << 31;
@@ -11,13 +13,12 @@ pub const MAX_FEATURES: usize = 1 << 20;
 /// Most classes.
 pub const MAX_CLASSES: usize = 1 << 16;
 
-/// Rows of finite features, each with a class. Has at least one row and one feature.
+/// Rows of finite features, each with a target. Has at least one row and one feature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     /// Rows x features, row-major without gaps.
     features: Array2<f32>,
-    labels: Vec<u32>,
-    classes: usize,
+    targets: Targets,
 }
 
 impl Dataset {
@@ -31,26 +32,26 @@ impl Dataset {
         labels: Vec<u32>,
         classes: usize,
     ) -> Result<Self, DatasetError> {
+        Dataset::with_targets(features, Targets::Classes { labels, classes })
+    }
+
+    /// A data set of `features` (rows x features) and the target of each row.
+    ///
+    /// # Errors
+    /// When there are no rows or features, or too many; a feature or value is not finite; or a label is not below the
+    /// number of classes.
+    pub fn with_targets(features: Array2<f32>, targets: Targets) -> Result<Self, DatasetError> {
         let (rows, width) = features.dim();
         if rows == 0 || rows > MAX_ROWS || width == 0 || width > MAX_FEATURES {
             return Err(DatasetError::Size { rows, width });
         }
-        if labels.len() != rows {
-            return Err(DatasetError::Labels {
+        if targets.len() != rows {
+            return Err(DatasetError::Targets {
                 rows,
-                labels: labels.len(),
+                targets: targets.len(),
             });
         }
-        if classes == 0 || classes > MAX_CLASSES {
-            return Err(DatasetError::Classes(classes));
-        }
-        if let Some(row) = labels.iter().position(|label| *label as usize >= classes) {
-            return Err(DatasetError::Label {
-                row,
-                label: labels[row],
-                classes,
-            });
-        }
+        check(&targets)?;
         let features = match features.is_standard_layout() {
             true => features,
             false => features.as_standard_layout().into_owned(),
@@ -61,16 +62,12 @@ impl Dataset {
             let value = features[[row, column]];
             return Err(DatasetError::NotFinite { row, column, value });
         }
-        Ok(Dataset {
-            features,
-            labels,
-            classes,
-        })
+        Ok(Dataset { features, targets })
     }
 
     /// Number of rows.
     pub fn rows(&self) -> usize {
-        self.labels.len()
+        self.features.nrows()
     }
 
     /// Features of a row.
@@ -78,9 +75,22 @@ impl Dataset {
         self.features.ncols()
     }
 
-    /// Number of classes; every label is below it.
+    /// What rows are to be taken for.
+    pub fn kind(&self) -> TargetKind {
+        self.targets.kind()
+    }
+
+    /// The target of each row.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// Number of classes, and every label is below it; 0 where targets are real values.
     pub fn classes(&self) -> usize {
-        self.classes
+        match &self.targets {
+            Targets::Classes { classes, .. } => *classes,
+            Targets::Values(_) => 0,
+        }
     }
 
     /// Features (rows x features), row-major without gaps.
@@ -88,9 +98,12 @@ impl Dataset {
         self.features.view()
     }
 
-    /// Class of each row.
+    /// Class of each row; empty where targets are real values.
     pub fn labels(&self) -> &[u32] {
-        &self.labels
+        match &self.targets {
+            Targets::Classes { labels, .. } => labels,
+            Targets::Values(_) => &[],
+        }
     }
 
     /// Features of one row.
@@ -115,27 +128,23 @@ impl Dataset {
         let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
         Some(Dataset {
             features: self.features.select(Axis(0), &rows),
-            labels: rows.iter().map(|row| self.labels[*row]).collect(),
-            classes: self.classes,
+            targets: self.targets.select(&rows),
         })
     }
 
     /// The rows of all parts, in order, with the most classes of any.
     ///
     /// # Errors
-    /// When there are no parts, or they differ in features, or are too large together.
+    /// When there are no parts, or they differ in features or kind of targets, or are too large together.
     pub fn concatenate(parts: &[&Dataset]) -> Result<Dataset, DatasetError> {
         let views: Vec<_> = parts.iter().map(|part| part.features()).collect();
         let rows = parts.iter().map(|part| part.rows()).sum();
         let width = parts.first().map_or(0, |part| part.width());
         let features = ndarray::concatenate(Axis(0), &views)
             .map_err(|_| DatasetError::Size { rows, width })?;
-        let labels = parts
-            .iter()
-            .flat_map(|part| part.labels.iter().copied())
-            .collect();
-        let classes = parts.iter().map(|part| part.classes).max().unwrap_or(0);
-        Dataset::new(features, labels, classes)
+        let targets: Vec<_> = parts.iter().map(|part| part.targets()).collect();
+        let targets = Targets::concatenate(&targets).ok_or(DatasetError::Kinds)?;
+        Dataset::with_targets(features, targets)
     }
 
     /// The same rows with every feature replaced, by its column and value.
@@ -149,27 +158,55 @@ impl Dataset {
         self
     }
 
-    /// The same rows with false labels, as an attacker has them: class c of n becomes n - 1 - c.
-    #[must_use]
-    pub fn with_flipped_labels(&self) -> Dataset {
-        let last = self.classes as u32 - 1;
+    /// The same rows with false labels, as an attacker has them: class c of n becomes n - 1 - c. Real values have no
+    /// such opposite.
+    pub fn with_flipped_labels(&self) -> Option<Dataset> {
         let mut flipped = self.clone();
-        flipped
-            .labels
-            .iter_mut()
-            .for_each(|label| *label = last - *label);
-        flipped
+        let Targets::Classes { labels, classes } = &mut flipped.targets else {
+            return None;
+        };
+        let last = *classes as u32 - 1;
+        labels.iter_mut().for_each(|label| *label = last - *label);
+        Some(flipped)
     }
 
     /// The same rows, with room for more classes.
     #[must_use]
-    pub fn with_classes(mut self, classes: usize) -> Dataset {
-        self.classes = self.classes.max(classes);
+    pub fn with_classes(mut self, more: usize) -> Dataset {
+        if let Targets::Classes { classes, .. } = &mut self.targets {
+            *classes = (*classes).max(more);
+        }
         self
     }
 }
 
-/// Why features and labels make no data set. Rows and columns count from 0.
+/// Whether targets are what they may be.
+fn check(targets: &Targets) -> Result<(), DatasetError> {
+    match targets {
+        Targets::Classes { classes, .. } if *classes == 0 || *classes > MAX_CLASSES => {
+            Err(DatasetError::Classes(*classes))
+        }
+        Targets::Classes { labels, classes } => {
+            match labels.iter().position(|label| *label as usize >= *classes) {
+                Some(row) => Err(DatasetError::Label {
+                    row,
+                    label: labels[row],
+                    classes: *classes,
+                }),
+                None => Ok(()),
+            }
+        }
+        Targets::Values(values) => match values.iter().position(|value| !value.is_finite()) {
+            Some(row) => Err(DatasetError::Value {
+                row,
+                value: values[row],
+            }),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Why features and targets make no data set. Rows and columns count from 0.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DatasetError {
     /// There are no rows or features, or too many.
@@ -179,13 +216,15 @@ pub enum DatasetError {
         /// Features there are.
         width: usize,
     },
-    /// There are not as many labels as rows.
-    Labels {
+    /// There are not as many targets as rows.
+    Targets {
         /// Rows there are.
         rows: usize,
-        /// Labels there are.
-        labels: usize,
+        /// Targets there are.
+        targets: usize,
     },
+    /// Some parts have classes, others real values.
+    Kinds,
     /// So many classes are not allowed.
     Classes(usize),
     /// A label is not below the number of classes.
@@ -196,6 +235,13 @@ pub enum DatasetError {
         label: u32,
         /// The number of classes.
         classes: usize,
+    },
+    /// The value of a row is infinite or NaN.
+    Value {
+        /// Its row.
+        row: usize,
+        /// What it is.
+        value: f32,
     },
     /// A feature is infinite or NaN.
     NotFinite {
@@ -216,8 +262,11 @@ impl fmt::Display for DatasetError {
                 "{rows} rows of {width} features: a data set has 1 to {MAX_ROWS} rows of 1 to \
                  {MAX_FEATURES} features"
             ),
-            DatasetError::Labels { rows, labels } => {
-                write!(formatter, "{rows} rows have {labels} labels")
+            DatasetError::Targets { rows, targets } => {
+                write!(formatter, "{rows} rows have {targets} targets")
+            }
+            DatasetError::Kinds => {
+                write!(formatter, "some rows have classes, others real values")
             }
             DatasetError::Classes(classes) => {
                 write!(
@@ -234,6 +283,9 @@ impl fmt::Display for DatasetError {
                     formatter,
                     "row {row} has label {label}, which is not below {classes}"
                 )
+            }
+            DatasetError::Value { row, value } => {
+                write!(formatter, "row {row} has the value {value}")
             }
             DatasetError::NotFinite { row, column, value } => {
                 write!(formatter, "row {row} has {value} in column {column}")
@@ -284,12 +336,30 @@ mod tests {
         assert!(error(Array2::zeros((2, 0)), vec![0, 0], 1).starts_with("2 rows of 0 features"));
         assert_eq!(
             error(Array2::zeros((2, 1)), vec![0], 1),
-            "2 rows have 1 labels"
+            "2 rows have 1 targets"
         );
         assert!(error(Array2::zeros((1, 1)), vec![0], 0).contains("not 0"));
         let text = "row 1 has label 2, which is not below 2";
         assert_eq!(error(Array2::zeros((2, 1)), vec![0, 2], 2), text);
         let text = "row 0 has NaN in column 1";
         assert_eq!(error(array![[0., f32::NAN]], vec![0], 1), text);
+    }
+
+    #[test]
+    fn real_values_are_chosen_and_joined_and_never_mixed_with_classes() {
+        let features = array![[1.], [2.], [3.]];
+        let values = |values: &[f32]| Targets::Values(values.to_vec());
+        let data = Dataset::with_targets(features.clone(), values(&[0.5, -1., 7.])).unwrap();
+        assert_eq!((data.kind(), data.classes()), (TargetKind::Value, 0));
+        assert!(data.labels().is_empty() && data.with_flipped_labels().is_none());
+        let chosen = data.select(&[2, 0]).unwrap();
+        assert_eq!(chosen.targets(), &values(&[7., 0.5]));
+        let joined = Dataset::concatenate(&[&chosen, &data]).unwrap();
+        assert_eq!(joined.targets(), &values(&[7., 0.5, 0.5, -1., 7.]));
+        let classes = Dataset::new(features.clone(), vec![0, 1, 0], 2).unwrap();
+        let mixed = Dataset::concatenate(&[&data, &classes]);
+        assert_eq!(mixed, Err(DatasetError::Kinds));
+        let error = Dataset::with_targets(features, values(&[0., f32::INFINITY, 1.]));
+        assert_eq!(error.unwrap_err().to_string(), "row 1 has the value inf");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::{DataError, Dataset, Made, Opened, Origin, Root};
+use super::{DataError, Dataset, Made, Opened, Origin, Root, TargetKind};
 use crate::math::{exp, ln};
 use crate::seed::{Purpose, Seed, Stream};
 use crate::spec::{Arguments, OptionHelp, Row, SpecError};
@@ -81,6 +81,10 @@ impl Synthetic {
 }
 
 impl Origin for Synthetic {
+    fn kind(&self) -> Option<TargetKind> {
+        Some(TargetKind::Class)
+    }
+
     fn open(&self, _: &Root, seed: Seed) -> Result<Opened, DataError> {
         let sizes = |device| size(&mut seed.stream(Purpose::Synthetic, SIZE, device));
         let model = match self.iid {

@@ -22,7 +22,7 @@ pub(super) fn names(
         let Ok(name) = entry.map_err(failed)?.file_name().into_string() else {
             continue;
         };
-        let named = pattern.is_some() && trains(&name, pattern) && !npy::is_labels(&name);
+        let named = pattern.is_some() && trains(&name, pattern) && !npy::is_targets(&name);
         if named || holds_rows(&name) {
             names.push(name);
         }
@@ -73,7 +73,7 @@ fn holds_rows(name: &str) -> bool {
     let starts = |starts: &[&str]| starts.iter().any(|start| plain.starts_with(start));
     match Kind::of(name) {
         Kind::Idx => starts(&["train", "validate", "t10k", "test"]) && idx::is_images(plain),
-        Kind::Npy => starts(&["train", "validate"]) && !npy::is_labels(plain),
+        Kind::Npy => starts(&["train", "validate"]) && !npy::is_targets(plain),
         Kind::Text => {
             starts(&["train", "validate"]) && (plain.ends_with(".txt") || plain.ends_with(".csv"))
         }

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::TargetKind;
 use super::missing::Missing;
 use crate::spec::{Arguments, SpecError};
 
@@ -10,12 +11,14 @@ use crate::spec::{Arguments, SpecError};
 pub(super) struct Format {
     /// Whether the first line holds names. Unless said, it does when none of its fields is a number.
     pub header: Option<bool>,
-    /// Which field is the class.
-    pub label: Label,
+    /// Which field is the target.
+    pub target: Column,
+    /// What targets are.
+    pub kind: TargetKind,
     /// What features are divided by. Unless said, 255 where they are bytes, otherwise 1.
     pub scale: Option<f32>,
     /// Which field names the shard of the row, where rows bring their shards.
-    pub shard: Option<Label>,
+    pub shard: Option<Column>,
     /// Fields that are left out, counted from 1.
     pub without: Vec<RangeInclusive<usize>>,
     /// What becomes of missing values.
@@ -26,7 +29,7 @@ pub(super) struct Format {
 
 /// Which field of a row.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) enum Label {
+pub(super) enum Column {
     #[default]
     Last,
     /// Counted from 1.
@@ -36,6 +39,14 @@ pub(super) enum Label {
 }
 
 impl Format {
+    /// The option that names the target.
+    pub fn target_option(&self) -> &'static str {
+        match self.kind {
+            TargetKind::Class => "label",
+            TargetKind::Value => "target",
+        }
+    }
+
     /// The first option given that only text has a use for.
     pub fn text_only(&self) -> Option<&'static str> {
         let given = [
@@ -52,10 +63,17 @@ impl Format {
 pub(super) fn format(arguments: &mut Arguments) -> Result<Format, SpecError> {
     let headers = [("auto", None), ("yes", Some(true)), ("no", Some(false))];
     let header = arguments.choice("header", &headers)?;
-    let label = column(arguments, "label").unwrap_or_default();
+    let (target, kind) = match (column(arguments, "label"), column(arguments, "target")) {
+        (Some(_), Some(_)) => {
+            let reason = "label= is for classes and target= for real values; give one of them";
+            return Err(arguments.invalid(reason));
+        }
+        (label, None) => (label.unwrap_or_default(), TargetKind::Class),
+        (None, Some(target)) => (target, TargetKind::Value),
+    };
     let shard = column(arguments, "by");
-    for field in [Some(&label), shard.as_ref()].into_iter().flatten() {
-        if let (Label::Named(name), Some(false)) = (field, header) {
+    for field in [Some(&target), shard.as_ref()].into_iter().flatten() {
+        if let (Column::Named(name), Some(false)) = (field, header) {
             let reason = format!("column `{name}` cannot be found with header=no");
             return Err(arguments.invalid(reason));
         }
@@ -70,24 +88,29 @@ pub(super) fn format(arguments: &mut Arguments) -> Result<Format, SpecError> {
         ("mean", Missing::Mean),
         ("drop", Missing::Drop),
     ];
+    let binary = arguments.choice("binary", &[("no", false), ("yes", true)])?;
+    if binary && kind == TargetKind::Value {
+        return Err(arguments.invalid("binary=yes makes classes, target= names real values"));
+    }
     Ok(Format {
         header,
-        label,
+        target,
+        kind,
         scale,
         shard,
         without: without(arguments)?,
         missing: arguments.choice("missing", &gaps)?,
-        binary: arguments.choice("binary", &[("no", false), ("yes", true)])?,
+        binary,
     })
 }
 
 /// The column that an option names.
-fn column(arguments: &mut Arguments, key: &str) -> Option<Label> {
+fn column(arguments: &mut Arguments, key: &str) -> Option<Column> {
     let text = arguments.text(key)?;
     Some(match (text, text.parse()) {
-        ("last", _) => Label::Last,
-        (_, Ok(position)) => Label::Position(position),
-        (name, Err(_)) => Label::Named(name.to_owned()),
+        ("last", _) => Column::Last,
+        (_, Ok(position)) => Column::Position(position),
+        (name, Err(_)) => Column::Named(name.to_owned()),
     })
 }
 

@@ -5,10 +5,11 @@
 //! digits"). `*images-idx3-ubyte` has its classes beside it in `*labels-idx1-ubyte`; either may be
 //! packed (`.gz`).
 
-use super::format::{Format, Label};
+use super::format::{Column, Format};
 use super::input::{Input, product};
+use super::labels::Labels;
 use super::table::Table;
-use super::{DataError, MAX_FEATURES, MAX_ROWS, Root};
+use super::{DataError, MAX_FEATURES, MAX_ROWS, Root, TargetKind};
 
 /// What bytes are divided by unless another scale is said: pixels then lie from 0 to 1.
 pub(super) const BYTE_SCALE: f32 = 255.0;
@@ -27,8 +28,9 @@ pub(super) fn is_images(name: &str) -> bool {
 
 /// Reads images with their classes.
 pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, DataError> {
-    if format.header.is_some() || format.label != Label::Last {
-        let reason = "`header` and `label` are for other files: an IDX file has neither";
+    if format.header.is_some() || format.target != Column::Last || format.kind != TargetKind::Class
+    {
+        let reason = "`header`, `label` and `target` are for other files: an IDX file has its classes beside it";
         return Err(DataError::file(path, reason));
     }
     let beside = labels_beside(root, path)?;
@@ -61,7 +63,7 @@ pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, Da
     images.body(length, |bytes| {
         features.extend(bytes.iter().map(|byte| values[usize::from(*byte)]));
     })?;
-    Ok(Table::of(path, width, features, labels))
+    Ok(Table::of(path, width, features, Labels::Numbers(labels)))
 }
 
 /// The dimensions of an array of bytes. Their product fits.

@@ -1,10 +1,10 @@
-//! The classes of rows as they are gathered, or whatever else names something of each row.
+//! The targets of rows as they are gathered, or whatever else says something of each row.
 
 use std::collections::BTreeMap;
 
 use super::MAX_CLASSES;
 
-/// Classes as they are written: all numbers, or all names.
+/// What is written of each row: classes, all numbers or all names; or real values.
 #[derive(Debug)]
 pub(super) enum Labels {
     Numbers(Vec<u32>),
@@ -14,11 +14,23 @@ pub(super) enum Labels {
         /// The number of each row's name.
         rows: Vec<u32>,
     },
+    /// Finite.
+    Values(Vec<f32>),
 }
 
 /// The number that a field holds, finite or not.
 pub(super) fn number(field: &[u8]) -> Option<f64> {
     std::str::from_utf8(field).ok()?.parse().ok()
+}
+
+/// The finite number that a field holds.
+pub(super) fn finite(field: &[u8]) -> Result<f32, String> {
+    let text = std::str::from_utf8(field).unwrap_or_default();
+    let value: f32 = text.parse().map_err(|_| "is not a number".to_owned())?;
+    match value.is_finite() {
+        true => Ok(value),
+        false => Err("is not a finite number".to_owned()),
+    }
 }
 
 /// The class that a number is; none unless it is a whole number below [`MAX_CLASSES`].
@@ -32,6 +44,7 @@ impl Labels {
     pub fn append(&mut self, later: Labels) {
         match (self, later) {
             (Labels::Numbers(all), Labels::Numbers(more)) => all.extend(more),
+            (Labels::Values(all), Labels::Values(more)) => all.extend(more),
             (
                 Labels::Names { numbers, rows },
                 Labels::Names {
@@ -46,7 +59,16 @@ impl Labels {
                 }
                 rows.extend(more.iter().map(|row| number_of[*row as usize]));
             }
-            _ => unreachable!("parts of a text have classes of one kind"),
+            _ => unreachable!("parts of a text have targets of one kind"),
+        }
+    }
+
+    /// None yet, of the same kind.
+    pub fn like(&self) -> Labels {
+        match self {
+            Labels::Numbers(_) => Labels::Numbers(Vec::new()),
+            Labels::Names { .. } => Labels::names(),
+            Labels::Values(_) => Labels::Values(Vec::new()),
         }
     }
 
@@ -58,7 +80,7 @@ impl Labels {
         }
     }
 
-    /// Adds the class of a row.
+    /// Adds what is written of a row.
     pub fn push(&mut self, field: &[u8]) -> Result<(), String> {
         match self {
             Labels::Names { numbers, rows } => {
@@ -85,21 +107,27 @@ impl Labels {
                 })?;
                 rows.push(class);
             }
+            Labels::Values(rows) => rows.push(finite(field)?),
         }
         Ok(())
     }
 
     /// Takes back all rows but the first `count`. Names that only they had may stay known.
     pub fn truncate(&mut self, count: usize) {
-        let (Labels::Numbers(rows) | Labels::Names { rows, .. }) = self;
-        rows.truncate(count);
+        match self {
+            Labels::Numbers(rows) | Labels::Names { rows, .. } => rows.truncate(count),
+            Labels::Values(rows) => rows.truncate(count),
+        }
     }
 
     /// Keeps the rows of which `keep` is true.
     pub fn retain(&mut self, keep: &[bool]) {
-        let (Labels::Numbers(rows) | Labels::Names { rows, .. }) = self;
         let mut kept = keep.iter();
-        rows.retain(|_| kept.next() == Some(&true));
+        let mut is_kept = || kept.next() == Some(&true);
+        match self {
+            Labels::Numbers(rows) | Labels::Names { rows, .. } => rows.retain(|_| is_kept()),
+            Labels::Values(rows) => rows.retain(|_| is_kept()),
+        }
     }
 
     /// Makes all classes above 0 class 1.
@@ -108,6 +136,9 @@ impl Labels {
             Labels::Numbers(rows) => rows.iter_mut().for_each(|row| *row = (*row).min(1)),
             Labels::Names { .. } => {
                 return Err("its classes are names; binary=yes takes numbers".to_owned());
+            }
+            Labels::Values(_) => {
+                return Err("its targets are real values; binary=yes takes classes".to_owned());
             }
         }
         Ok(())

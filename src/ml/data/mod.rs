@@ -26,7 +26,9 @@ mod root;
 mod source;
 mod standard;
 mod synthetic;
+mod synthetic_linear;
 mod table;
+mod targets;
 
 use std::sync::Arc;
 
@@ -37,7 +39,8 @@ pub use blob::{decode, encode};
 pub use dataset::{Dataset, DatasetError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS};
 pub use error::DataError;
 pub use root::Root;
-pub use source::{DEFAULT_SHARDS, Request, Source};
+pub use source::{DEFAULT_SHARDS, Request, Source, no_classes};
+pub use targets::{TargetKind, Targets, TargetsView};
 
 /// A kind of data with its options, not yet opened.
 pub trait Origin: Send + Sync {
@@ -47,6 +50,9 @@ pub trait Origin: Send + Sync {
     /// # Errors
     /// When something cannot be read, or is not as it should be.
     fn open(&self, root: &Root, seed: Seed) -> Result<Opened, DataError>;
+
+    /// What the rows are to be taken for, where that is known before they are opened.
+    fn kind(&self) -> Option<TargetKind>;
 }
 
 /// Rows as they come from an [`Origin`].
@@ -77,7 +83,7 @@ pub trait Made: Send + Sync {
     fn name(&self, shard: usize) -> String;
     /// Features of a row.
     fn features(&self) -> usize;
-    /// Number of classes.
+    /// Number of classes; 0 where targets are real values.
     fn classes(&self) -> usize;
     /// Rows of a shard, of which there are so many.
     fn rows(&self, shard: usize) -> usize;
@@ -93,9 +99,9 @@ pub trait Pool: Send + Sync {
     fn rows(&self) -> usize;
     /// Features of a row.
     fn features(&self) -> usize;
-    /// Number of classes.
+    /// Number of classes; 0 where targets are real values.
     fn classes(&self) -> usize;
-    /// Class of a row.
+    /// Class of a row; 0 where targets are real values.
     fn label(&self, row: u32) -> u32;
     /// These rows, in this order; none when there are none to choose.
     fn select(&self, rows: &[u32]) -> Option<Dataset>;
@@ -115,7 +121,7 @@ impl Pool for Dataset {
     }
 
     fn label(&self, row: u32) -> u32 {
-        self.labels()[row as usize]
+        self.labels().get(row as usize).copied().unwrap_or(0)
     }
 
     fn select(&self, rows: &[u32]) -> Option<Dataset> {
@@ -127,5 +133,11 @@ impl Pool for Dataset {
 /// from a node's own start, and use the same readers.
 pub static DATA: Table<Arc<dyn Origin>> = Table {
     kind: "data",
-    rows: &[builtin::ROW, synthetic::ROW, devices::ROW, path::ROW],
+    rows: &[
+        builtin::ROW,
+        synthetic::ROW,
+        synthetic_linear::ROW,
+        devices::ROW,
+        path::ROW,
+    ],
 };

@@ -2,83 +2,29 @@
 //!
 //! The magic `\x93NUMPY`, a version, the length of the header, the header (a Python dictionary with
 //! `descr`, `fortran_order` and `shape`), the values (numpy, `numpy.lib.format`). The first dimension
-//! counts rows; the rest are the features of a row. The classes of `NAME.npy` are in
-//! `NAME-labels.npy` beside it where there is one, and otherwise a column of it (`label`, the last).
+//! counts rows; the rest are the features of a row. The targets of `NAME.npy` are in a file beside it
+//! where there is one, classes in `NAME-labels.npy` and real values in `NAME-targets.npy`, and otherwise a column of it
+//! (`label` or `target`, the last).
 
-use super::format::{Format, Label};
+mod header;
+
+use super::format::{Column, Format};
 use super::idx::BYTE_SCALE;
-use super::input::{Input, product};
-use super::labels::class;
+use super::input::Input;
+use super::labels::{Labels, class};
 use super::table::Table;
-use super::{DataError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS, Root};
+use super::{DataError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS, Root, TargetKind};
+use header::{Header, Kind, header};
 
-/// How the values are written.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
-    F32,
-    F64,
-    U8,
-    I32,
-    I64,
+/// Whether a file of this name, without `.gz`, holds targets of another.
+pub(super) fn is_targets(name: &str) -> bool {
+    name.ends_with("-labels.npy") || name.ends_with("-targets.npy")
 }
 
-impl Kind {
-    const ALL: [(&'static str, Kind); 6] = [
-        ("<f4", Kind::F32),
-        ("<f8", Kind::F64),
-        ("|u1", Kind::U8),
-        ("|b1", Kind::U8),
-        ("<i4", Kind::I32),
-        ("<i8", Kind::I64),
-    ];
-
-    /// Bytes of a value.
-    fn size(self) -> usize {
-        match self {
-            Kind::U8 => 1,
-            Kind::F32 | Kind::I32 => 4,
-            Kind::F64 | Kind::I64 => 8,
-        }
-    }
-
-    /// Gives every value of `bytes` to `take`.
-    fn each(self, bytes: &[u8], take: impl FnMut(f64)) {
-        let (four, eight) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<8>().0);
-        match self {
-            Kind::U8 => bytes.iter().map(|byte| f64::from(*byte)).for_each(take),
-            Kind::F32 => four
-                .iter()
-                .map(|b| f64::from(f32::from_le_bytes(*b)))
-                .for_each(take),
-            Kind::I32 => four
-                .iter()
-                .map(|b| f64::from(i32::from_le_bytes(*b)))
-                .for_each(take),
-            Kind::F64 => eight.iter().map(|b| f64::from_le_bytes(*b)).for_each(take),
-            Kind::I64 => eight
-                .iter()
-                .map(|b| i64::from_le_bytes(*b) as f64)
-                .for_each(take),
-        }
-    }
-}
-
-/// What a header says.
-#[derive(Debug, PartialEq)]
-struct Header {
-    kind: Kind,
-    shape: Vec<usize>,
-}
-
-/// Whether a file of this name, without `.gz`, holds classes of another.
-pub(super) fn is_labels(name: &str) -> bool {
-    name.ends_with("-labels.npy")
-}
-
-/// Reads an array of rows with their classes.
+/// Reads an array of rows with their targets.
 pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, DataError> {
     let failed = |reason: String| DataError::file(path, reason);
-    if format.header.is_some() || matches!(format.label, Label::Named(_)) {
+    if format.header.is_some() || matches!(format.target, Column::Named(_)) {
         return Err(failed(
             "the columns of an NPY file have no names".to_owned(),
         ));
@@ -86,16 +32,20 @@ pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, Da
     let mut input = Input::open(root, path)?;
     let Header { kind, shape } = header(path, &mut input)?;
     let (rows, columns) = (shape[0], shape[1..].iter().product::<usize>());
-    let apart = labels_beside(root, path);
-    let column = match (&apart, &format.label) {
-        (Some(_), Label::Last) => None,
-        (None, Label::Last) => Some(columns),
-        (_, Label::Position(position)) => Some(*position),
-        (_, Label::Named(_)) => None,
+    let apart = targets_beside(root, path, format);
+    let kind_of_targets = apart.as_ref().map_or(format.kind, |(_, kind)| *kind);
+    let column = match (&apart, &format.target) {
+        (Some(_), Column::Last) => None,
+        (None, Column::Last) => Some(columns),
+        (_, Column::Position(position)) => Some(*position),
+        (_, Column::Named(_)) => None,
     };
     if column.is_some_and(|column| column == 0 || column > columns) {
-        let reason = format!("there is no column {} for the class", column.unwrap_or(0));
-        return Err(failed(format!("{reason}; there are {columns}")));
+        let column = column.unwrap_or(0);
+        let what = format.target_option();
+        return Err(failed(format!(
+            "there is no column {column} for the {what}; there are {columns}"
+        )));
     }
     let width = columns - usize::from(column.is_some());
     if shape.len() < 2 || rows > MAX_ROWS || width == 0 || width > MAX_FEATURES {
@@ -109,13 +59,13 @@ pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, Da
         .scale
         .unwrap_or(if kind == Kind::U8 { BYTE_SCALE } else { 1.0 });
     let mut features = Vec::with_capacity(rows * width);
-    let mut classes = Vec::new();
-    let (mut at, label) = (0, column.unwrap_or(0));
+    let mut targets = Vec::new();
+    let (mut at, target) = (0, column.unwrap_or(0));
     input.body(length, |bytes| {
         kind.each(bytes, |value| {
             at += 1;
-            if at == label {
-                classes.push(value);
+            if at == target {
+                targets.push(value);
             } else {
                 features.push(value as f32 / scale);
             }
@@ -124,8 +74,8 @@ pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, Da
             }
         });
     })?;
-    let labels = match (column, apart) {
-        (None, Some(apart)) => {
+    let targets = match (column, apart) {
+        (None, Some((apart, _))) => {
             let mut input = Input::open(root, &apart)?;
             let header = header(&apart, &mut input)?;
             if header.shape != [rows] {
@@ -134,113 +84,75 @@ pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, Da
                 return Err(DataError::file(&apart, reason));
             }
             let length = input.announced(rows, header.kind.size())?;
-            classes.reserve_exact(rows);
+            targets.reserve_exact(rows);
             input.body(length, |bytes| {
-                header.kind.each(bytes, |value| classes.push(value))
+                header.kind.each(bytes, |value| targets.push(value))
             })?;
-            checked(&apart, &classes)?
+            checked(&apart, &targets, kind_of_targets)?
         }
-        _ => checked(path, &classes)?,
+        _ => checked(path, &targets, kind_of_targets)?,
     };
-    Ok(Table::of(path, width, features, labels))
+    Ok(Table::of(path, width, features, targets))
 }
 
-fn checked(path: &str, classes: &[f64]) -> Result<Vec<u32>, DataError> {
-    let check = |(row, value): (usize, &f64)| {
-        class(*value).ok_or_else(|| {
-            let most = MAX_CLASSES - 1;
-            let reason = format!(
-                "row {row}, counted from 0, has class {value}: classes are whole numbers from 0 to {most}"
-            );
-            DataError::file(path, reason)
-        })
+fn checked(path: &str, targets: &[f64], kind: TargetKind) -> Result<Labels, DataError> {
+    let wrong = |(row, reason): (usize, String)| {
+        DataError::file(path, format!("row {row}, counted from 0, has {reason}"))
     };
-    classes.iter().enumerate().map(check).collect()
+    let as_class = |(row, value): (usize, &f64)| {
+        let most = MAX_CLASSES - 1;
+        let reason = || format!("class {value}: classes are whole numbers from 0 to {most}");
+        class(*value).ok_or_else(|| (row, reason()))
+    };
+    let as_value = |(row, value): (usize, &f64)| {
+        let narrow = *value as f32;
+        let reason = || format!("the value {value}, which is not a finite number of 32 bits");
+        narrow
+            .is_finite()
+            .then_some(narrow)
+            .ok_or_else(|| (row, reason()))
+    };
+    let targets = targets.iter().enumerate();
+    let all = match kind {
+        TargetKind::Class => targets
+            .map(as_class)
+            .collect::<Result<_, _>>()
+            .map(Labels::Numbers),
+        TargetKind::Value => targets
+            .map(as_value)
+            .collect::<Result<_, _>>()
+            .map(Labels::Values),
+    };
+    all.map_err(wrong)
 }
 
-/// `NAME-labels.npy` of `NAME.npy`, plain or packed, if it is there.
-fn labels_beside(root: &Root, path: &str) -> Option<String> {
+/// `NAME-labels.npy` or `NAME-targets.npy` of `NAME.npy`, plain or packed, if it is there, and what is in it. Where the
+/// options ask for neither, classes come first.
+fn targets_beside(root: &Root, path: &str, format: &Format) -> Option<(String, TargetKind)> {
     let name = path
         .strip_suffix(".gz")
         .unwrap_or(path)
         .strip_suffix(".npy")?;
-    let plain = format!("{name}-labels.npy");
-    let packed = format!("{plain}.gz");
-    [plain, packed]
-        .into_iter()
-        .find(|path| root.resolve(path).is_ok())
-}
-
-fn header(path: &str, input: &mut Input) -> Result<Header, DataError> {
-    let failed = |reason: &str| DataError::file(path, reason);
-    let start: [u8; 8] = input.header()?;
-    if start[..6] != *b"\x93NUMPY" {
-        return Err(failed("it does not start as an NPY file does"));
-    }
-    let length = match start[6] {
-        1 => u32::from(u16::from_le_bytes(input.header()?)),
-        2 | 3 => u32::from_le_bytes(input.header()?),
-        _ => return Err(failed("its version is not 1, 2 or 3")),
+    let beside = |kind| {
+        let plain = match kind {
+            TargetKind::Class => format!("{name}-labels.npy"),
+            TargetKind::Value => format!("{name}-targets.npy"),
+        };
+        let packed = format!("{plain}.gz");
+        let mut both = [plain, packed].into_iter();
+        Some((both.find(|path| root.resolve(path).is_ok())?, kind))
     };
-    let length =
-        u16::try_from(length).map_err(|_| failed("its header is longer than 65535 bytes"))?;
-    let text = input.header_of(length)?;
-    parse(&String::from_utf8_lossy(&text)).map_err(|reason| failed(&reason))
-}
-
-/// Reads the dictionary of a header.
-fn parse(text: &str) -> Result<Header, String> {
-    let value = |key: &str| {
-        let after = text
-            .split_once(&format!("'{key}':"))
-            .map(|(_, after)| after.trim_start());
-        after.ok_or_else(|| format!("its header does not say `{key}`"))
-    };
-    let descr = value("descr")?;
-    let named = |(name, _): &&(&str, Kind)| {
-        descr.strip_prefix('\'').is_some_and(|rest| {
-            rest.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with('\''))
-        })
-    };
-    let kind = Kind::ALL
-        .iter()
-        .find(named)
-        .map(|(_, kind)| *kind)
-        .ok_or_else(|| {
-            let names = Kind::ALL.map(|(name, _)| name).join(", ");
-            let found: String = descr.chars().take_while(|c| *c != ',').take(40).collect();
-            format!("its values are of kind {found}; read are {names}; convert it with `astype`")
-        })?;
-    if !value("fortran_order")?.starts_with("False") {
-        return Err("it is column by column; convert it with `numpy.ascontiguousarray`".to_owned());
+    match format.kind {
+        TargetKind::Class => beside(TargetKind::Class).or_else(|| beside(TargetKind::Value)),
+        TargetKind::Value => beside(TargetKind::Value),
     }
-    let shape = value("shape")?
-        .strip_prefix('(')
-        .and_then(|rest| rest.split_once(')'));
-    let sizes = shape
-        .map_or("", |(sizes, _)| sizes)
-        .split(',')
-        .map(str::trim);
-    let shape: Result<Vec<usize>, _> = sizes
-        .filter(|size| !size.is_empty())
-        .map(str::parse)
-        .collect();
-    let shape = shape.ok().filter(|shape| !shape.is_empty());
-    let shape = shape.ok_or("its header gives no shape with rows")?;
-    if product(&shape).is_none() {
-        return Err(format!(
-            "its shape {shape:?} holds no rows, or more than can be"
-        ));
-    }
-    Ok(Header { kind, shape })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Targets;
     use super::super::file::tests::{gzip, open};
     use super::super::path::tests::Folder;
-    use super::*;
 
     fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
         let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
@@ -290,6 +202,34 @@ mod tests {
             (beside.labels(), beside.row(1)),
             (&[4, 1][..], &[3.0, 4.0, 2.0][..])
         );
+    }
+
+    #[test]
+    fn real_values_are_a_column_or_in_a_file_beside() {
+        let rows = npy("<f4", "(2, 2)", &floats(&[1.0, 2.5, 3.0, -4.0]));
+        let doubles = |values: [f64; 2]| values.map(f64::to_le_bytes).concat();
+        let folder = Folder::of(&[
+            ("a.npy", &rows),
+            ("b.npy", &rows),
+            ("b-targets.npy", &npy("<f8", "(2,)", &doubles([0.5, -7.25]))),
+            ("c.npy", &rows),
+            ("c-targets.npy", &npy("<f8", "(2,)", &doubles([0.5, 1e300]))),
+        ]);
+        let column = open(&folder, "path:a.npy,target=2,scale=2").unwrap();
+        assert_eq!(column.targets(), &Targets::Values(vec![2.5, -4.0]));
+        assert_eq!(column.row(1), [1.5]);
+        for spec in ["path:b.npy", "path:b.npy,target=last"] {
+            let beside = open(&folder, spec).unwrap();
+            assert_eq!(beside.targets(), &Targets::Values(vec![0.5, -7.25]));
+            assert_eq!(beside.row(1), [3.0, -4.0]);
+        }
+        let error = |spec| open(&folder, spec).unwrap_err().to_string();
+        assert!(error("path:c.npy").contains("row 1, counted from 0, has the value 1"));
+        assert!(
+            error("path:a.npy").contains("has class 2.5"),
+            "a class unless asked"
+        );
+        assert!(error("path:a.npy,target=3").contains("no column 3 for the target"));
     }
 
     #[test]
@@ -352,11 +292,5 @@ mod tests {
             bytes[place] ^= 0x11;
             let _ = open(&Folder::of(&[("a.npy", &bytes)]), "path:a.npy");
         }
-    }
-
-    #[test]
-    fn column_major_arrays_are_refused() {
-        let text = "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }";
-        assert!(parse(text).unwrap_err().contains("ascontiguousarray"));
     }
 }

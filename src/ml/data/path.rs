@@ -8,7 +8,7 @@ use super::format::Format;
 use super::format::format;
 use super::standard::Standard;
 use super::table::{Table, assemble};
-use super::{DataError, Dataset, Opened, Origin, Root, parallel};
+use super::{DataError, Dataset, Opened, Origin, Root, TargetKind, parallel};
 use crate::seed::Seed;
 use crate::spec::{OptionHelp, Row};
 
@@ -28,6 +28,11 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
             key: "label",
             value: "last|NUMBER|NAME",
             help: "column of the class, counted from 1 or named; last, or NAME-labels.npy beside NAME.npy",
+        },
+        OptionHelp {
+            key: "target",
+            value: "last|NUMBER|NAME",
+            help: "for regression, in the place of label=: column of a real value; or NAME-targets.npy beside NAME.npy",
         },
         OptionHelp {
             key: "scale",
@@ -88,6 +93,11 @@ struct Files {
 }
 
 impl Origin for Files {
+    fn kind(&self) -> Option<TargetKind> {
+        // Real values may also lie beside an NPY file, which nobody has looked for yet.
+        (self.format.kind == TargetKind::Value).then_some(TargetKind::Value)
+    }
+
     fn open(&self, root: &Root, _: Seed) -> Result<Opened, DataError> {
         if root.resolve(&self.path)?.is_dir() {
             return self.open_directory(root);

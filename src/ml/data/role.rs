@@ -1,15 +1,16 @@
-//! What each field of a row of text is: a feature, the class, the name of a shard, or nothing.
+//! What each field of a row of text is: a feature, the target, the name of a shard, or nothing.
 
 use csv::ByteRecord;
 
-use super::format::{Format, Label};
-use super::{DataError, MAX_FEATURES};
+use super::format::{Column, Format};
+use super::{DataError, MAX_FEATURES, TargetKind};
 
 /// What a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Feature,
-    Class,
+    /// The class, or the real value.
+    Target,
     /// Names the shard that the row is in.
     Shard,
     /// Left out.
@@ -26,7 +27,7 @@ pub(super) fn roles(
     let failed = |reason: String| Err(DataError::file(path, reason));
     if !(2..=MAX_FEATURES + 1).contains(&fields) {
         return failed(format!(
-            "it has {fields} columns; a row has 1 to {MAX_FEATURES} features and a class"
+            "it has {fields} columns; a row has 1 to {MAX_FEATURES} features and a target"
         ));
     }
     let mut roles = vec![Role::Feature; fields];
@@ -42,12 +43,19 @@ pub(super) fn roles(
         }
         roles[first - 1..last].fill(Role::Nothing);
     }
-    roles[position(path, &format.label, header, fields)?] = Role::Class;
+    roles[position(path, &format.target, header, fields)?] = Role::Target;
     if let Some(shard) = &format.shard {
         let column = position(path, shard, header, fields)?;
-        if roles[column] == Role::Class {
-            let reason = "is the class and names the shard; give label= or by= another column";
-            return failed(format!("column {} {reason}", column + 1));
+        if roles[column] == Role::Target {
+            let option = format.target_option();
+            let what = match format.kind {
+                TargetKind::Class => "class",
+                TargetKind::Value => "target",
+            };
+            return failed(format!(
+                "column {} is the {what} and names the shard; give {option}= or by= another column",
+                column + 1
+            ));
         }
         roles[column] = Role::Shard;
     }
@@ -60,26 +68,26 @@ pub(super) fn roles(
 /// Where a field is among those of a row, from 0.
 fn position(
     path: &str,
-    field: &Label,
+    field: &Column,
     header: Option<&ByteRecord>,
     fields: usize,
 ) -> Result<usize, DataError> {
     let reason = match (field, header) {
-        (Label::Last, _) => return Ok(fields - 1),
-        (Label::Position(position), _) if (1..=fields).contains(position) => {
+        (Column::Last, _) => return Ok(fields - 1),
+        (Column::Position(position), _) if (1..=fields).contains(position) => {
             return Ok(position - 1);
         }
-        (Label::Position(position), _) => {
+        (Column::Position(position), _) => {
             format!("there is no column {position}; there are {fields}")
         }
-        (Label::Named(name), Some(header)) => {
+        (Column::Named(name), Some(header)) => {
             let found = header.iter().position(|field| field == name.as_bytes());
             match found {
                 Some(position) => return Ok(position),
                 None => format!("there is no column `{name}`"),
             }
         }
-        (Label::Named(name), None) => {
+        (Column::Named(name), None) => {
             format!("column `{name}` cannot be found without a header")
         }
     };

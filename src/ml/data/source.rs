@@ -66,7 +66,7 @@ impl Source {
     /// Shards that were read elsewhere, by name, and rows held out.
     ///
     /// # Errors
-    /// When there are no shards, or they differ in features.
+    /// When there are no shards, or they differ in features or kind of targets.
     pub fn from_shards(
         shards: Vec<(String, Arc<Dataset>)>,
         held_out: Option<Dataset>,
@@ -74,7 +74,7 @@ impl Source {
         let Some((_, first)) = shards.first() else {
             return Err(DataError::Shards("there are no shards".to_owned()));
         };
-        let features = first.width();
+        let (features, kind) = (first.width(), first.kind());
         let named = shards.iter().map(|(name, data)| (name.as_str(), &**data));
         let mut classes = 0;
         for (name, data) in named.chain(held_out.iter().map(|data| ("held-out rows", data))) {
@@ -82,6 +82,10 @@ impl Source {
                 let width = data.width();
                 let reason =
                     format!("{name}: {width} features, but the first shard has {features}");
+                return Err(DataError::Shards(reason));
+            }
+            if data.kind() != kind {
+                let reason = format!("{name}: {}, but the first shard has {kind}", data.kind());
                 return Err(DataError::Shards(reason));
             }
             classes = classes.max(data.classes());
@@ -125,7 +129,11 @@ impl Source {
             None => request.held_out,
         };
         let (train, held) = hold_out(pool.rows(), share, request.seed, 0);
-        let partition = PARTITIONS.build(request.partition.as_deref().unwrap_or("iid"))?;
+        let name = request.partition.as_deref().unwrap_or("iid");
+        let partition = PARTITIONS.build(name)?;
+        if partition.looks_at_classes() && pool.classes() == 0 {
+            return Err(DataError::Shards(no_classes(name, &request.spec)));
+        }
         let count = request.shards.unwrap_or(DEFAULT_SHARDS.min(train.len()));
         let label = |row| pool.label(row);
         let shards = partition.cut(train, &label, count, request.seed)?;
@@ -202,7 +210,7 @@ impl Source {
         self.features
     }
 
-    /// Number of classes.
+    /// Number of classes; 0 where targets are real values.
     pub fn classes(&self) -> usize {
         self.classes
     }
@@ -242,6 +250,13 @@ impl Source {
         };
         self.held_out.get_or_init(made).as_ref()
     }
+}
+
+/// Why a partition that looks at classes cannot cut these data.
+pub fn no_classes(partition: &str, data: &str) -> String {
+    format!(
+        "{partition} goes by the classes of rows, and those of {data} have real values; try iid or quantity"
+    )
 }
 
 /// Data that bring their shards have no other number of them.

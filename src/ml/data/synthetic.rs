@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::{DataError, Dataset, MAX_CLASSES, Opened, Origin, Pool, Root};
+use super::{DataError, Dataset, MAX_CLASSES, Opened, Origin, Pool, Root, TargetKind};
 use crate::seed::{Purpose, Seed};
 use crate::spec::{Arguments, OptionHelp, Row, SpecError};
 
@@ -39,9 +39,9 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
 };
 
 /// Most rows that are made.
-const MAX_ROWS: usize = 1 << 28;
+pub(super) const MAX_ROWS: usize = 1 << 28;
 /// Most features of all rows together: 16 GiB, were they made at once.
-const MAX_VALUES: usize = 1 << 32;
+pub(super) const MAX_VALUES: usize = 1 << 32;
 /// Most features of all centres together, which every program keeps: 128 MiB.
 const MAX_CENTRES: usize = 1 << 24;
 
@@ -84,6 +84,10 @@ impl Synthetic {
 }
 
 impl Origin for Synthetic {
+    fn kind(&self) -> Option<TargetKind> {
+        Some(TargetKind::Class)
+    }
+
     fn open(&self, _: &Root, seed: Seed) -> Result<Opened, DataError> {
         let mut stream = seed.stream(Purpose::Synthetic, 0, 0);
         let centres = (0..self.classes * self.features)

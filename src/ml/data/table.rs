@@ -11,6 +11,7 @@ use super::labels::{Labels, number};
 use super::missing::{self, Missing};
 use super::natural::natural;
 use super::role::Role;
+use super::targets::{TargetKind, Targets};
 use super::{DataError, Dataset};
 
 /// What a file holds.
@@ -26,19 +27,20 @@ pub(super) struct Table {
     gaps: bool,
     /// Row after row; what is missing is NaN until it is seen to.
     features: Vec<f32>,
-    labels: Labels,
+    targets: Labels,
     /// The shard of each row, where rows bring their shards.
     shards: Option<Labels>,
 }
 
 impl Table {
-    /// No rows yet, of so many features. Whether the class of the first row is a number decides
+    /// No rows yet, of so many features. Of classes, whether that of the first row is a number decides
     /// whether all are: a slip further down is then an error and not one more class.
-    pub fn new(path: &str, roles: Vec<Role>, first_label: &[u8], format: &Format) -> Self {
+    pub fn new(path: &str, roles: Vec<Role>, first_target: &[u8], format: &Format) -> Self {
         let has = |role| roles.iter().filter(|other| **other == role).count();
-        let labels = match number(first_label) {
-            Some(_) => Labels::Numbers(Vec::new()),
-            None => Labels::names(),
+        let targets = match (format.kind, number(first_target)) {
+            (TargetKind::Value, _) => Labels::Values(Vec::new()),
+            (TargetKind::Class, Some(_)) => Labels::Numbers(Vec::new()),
+            (TargetKind::Class, None) => Labels::names(),
         };
         Table {
             path: path.to_owned(),
@@ -48,12 +50,12 @@ impl Table {
             scale: format.scale.unwrap_or(1.0),
             gaps: format.missing != Missing::Refused,
             features: Vec::new(),
-            labels,
+            targets,
         }
     }
 
-    /// The rows of a file that needs no more reading: `width` features for each of `labels`.
-    pub fn of(path: &str, width: usize, features: Vec<f32>, labels: Vec<u32>) -> Self {
+    /// The rows of a file that needs no more reading: `width` features for each of `targets`.
+    pub fn of(path: &str, width: usize, features: Vec<f32>, targets: Labels) -> Self {
         Table {
             path: path.to_owned(),
             width,
@@ -61,7 +63,7 @@ impl Table {
             scale: 1.0,
             gaps: false,
             features,
-            labels: Labels::Numbers(labels),
+            targets,
             shards: None,
         }
     }
@@ -71,10 +73,7 @@ impl Table {
         Table {
             path: self.path.clone(),
             features: Vec::new(),
-            labels: match self.labels {
-                Labels::Numbers(_) => Labels::Numbers(Vec::new()),
-                Labels::Names { .. } => Labels::names(),
-            },
+            targets: self.targets.like(),
             roles: Arc::clone(&self.roles),
             shards: self.shards.as_ref().map(|_| Labels::names()),
             ..*self
@@ -88,7 +87,7 @@ impl Table {
             return;
         }
         self.features.extend(part.features);
-        self.labels.append(part.labels);
+        self.targets.append(part.targets);
         if let (Some(all), Some(more)) = (&mut self.shards, part.shards) {
             all.append(more);
         }
@@ -103,7 +102,7 @@ impl Table {
         if length.is_none() {
             self.features.truncate(before);
             let rows = before / self.width;
-            self.labels.truncate(rows);
+            self.targets.truncate(rows);
             if let Some(shards) = &mut self.shards {
                 shards.truncate(rows);
             }
@@ -165,7 +164,7 @@ impl Table {
         match role {
             Role::Feature if self.gaps && missing::is_gap(field) => self.features.push(f32::NAN),
             Role::Feature => self.features.push(feature(field, self.scale)?),
-            Role::Class => self.labels.push(field)?,
+            Role::Target => self.targets.push(field)?,
             Role::Shard => match &mut self.shards {
                 Some(shards) => shards
                     .push(field)
@@ -228,20 +227,21 @@ fn scaled(value: f32, scale: f32) -> Result<f32, String> {
     }
 }
 
-/// The data sets of several files, with the same classes for all: names count in sorted order,
+/// The data sets of several files, with the same classes for all, if they have classes: names count in sorted order,
 /// numbers up to the largest.
 pub(super) fn assemble(tables: Vec<Table>) -> Result<Vec<Dataset>, DataError> {
     let mut names: BTreeMap<String, u32> = BTreeMap::new();
     let mut largest = 0;
     for table in &tables {
         table.check_like(&tables[0])?;
-        match &table.labels {
+        match &table.targets {
             Labels::Names { numbers, .. } => {
                 names.extend(numbers.keys().map(|name| (name.clone(), 0)))
             }
             Labels::Numbers(rows) => {
                 largest = rows.iter().fold(largest, |most, label| most.max(*label))
             }
+            Labels::Values(_) => {}
         }
     }
     for (place, class) in names.values_mut().enumerate() {
@@ -296,7 +296,7 @@ impl Table {
             place += 1;
             whole[(place - 1) / width]
         });
-        self.labels.retain(&whole);
+        self.targets.retain(&whole);
         if let Some(shards) = &mut self.shards {
             shards.retain(&whole);
         }
@@ -306,7 +306,7 @@ impl Table {
     /// Makes all classes above 0 class 1.
     pub fn make_binary(&mut self) -> Result<(), DataError> {
         let failed = |reason| DataError::file(&self.path, reason);
-        self.labels.make_binary().map_err(failed)
+        self.targets.make_binary().map_err(failed)
     }
 
     /// The rows of each shard by its name, where rows bring their shards.
@@ -337,17 +337,18 @@ impl Table {
             );
             return Err(DataError::file(&self.path, reason));
         }
-        match (&self.labels, &first.labels) {
+        let what = match (&self.targets, &first.targets) {
             (Labels::Names { .. }, Labels::Names { .. })
-            | (Labels::Numbers(_), Labels::Numbers(_)) => Ok(()),
-            _ => {
-                let reason = format!(
-                    "either its classes or those of {} are numbers, not both",
-                    first.path
-                );
-                Err(DataError::file(&self.path, reason))
-            }
-        }
+            | (Labels::Numbers(_), Labels::Numbers(_))
+            | (Labels::Values(_), Labels::Values(_)) => return Ok(()),
+            (Labels::Values(_), _) | (_, Labels::Values(_)) => "real values",
+            _ => "numbers",
+        };
+        let reason = format!(
+            "either its targets or those of {} are {what}, not both",
+            first.path
+        );
+        Err(DataError::file(&self.path, reason))
     }
 
     fn into_dataset(
@@ -355,8 +356,9 @@ impl Table {
         names: &BTreeMap<String, u32>,
         classes: usize,
     ) -> Result<Dataset, DataError> {
-        let labels = match self.labels {
-            Labels::Numbers(rows) => rows,
+        let targets = match self.targets {
+            Labels::Values(values) => Targets::Values(values),
+            Labels::Numbers(labels) => Targets::Classes { labels, classes },
             Labels::Names { numbers, mut rows } => {
                 let mut class_of = vec![0; numbers.len()];
                 for (name, number) in &numbers {
@@ -364,11 +366,14 @@ impl Table {
                 }
                 rows.iter_mut()
                     .for_each(|row| *row = class_of[*row as usize]);
-                rows
+                Targets::Classes {
+                    labels: rows,
+                    classes,
+                }
             }
         };
-        let features = Array2::from_shape_vec((labels.len(), self.width), self.features)
+        let features = Array2::from_shape_vec((targets.len(), self.width), self.features)
             .map_err(|error| DataError::file(&self.path, error))?;
-        Dataset::new(features, labels, classes).map_err(|error| DataError::file(&self.path, error))
+        Dataset::with_targets(features, targets).map_err(|error| DataError::file(&self.path, error))
     }
 }

@@ -9,7 +9,7 @@ use super::ModelError;
 use super::pass::{BLOCK, Loss};
 use super::step::Stepper;
 use super::workspace::Workspace;
-use crate::ml::data::Dataset;
+use crate::ml::data::{Dataset, Targets, TargetsView};
 use crate::ml::real::Real;
 use crate::ml::training::Training;
 use crate::seed::Stream;
@@ -52,7 +52,7 @@ pub(super) fn descend<T: Real>(
         if how.batch() != 0 {
             stream.shuffle(&mut order);
         }
-        let mut loss = Loss::watching(how.plateau().is_some());
+        let mut loss = Loss::watching(how.plateau().is_some(), data.kind());
         for step in order.chunks(batch) {
             stepper.set_scale(how.objective().scale(step.len()));
             workspace.start_step();
@@ -103,12 +103,28 @@ fn see<T: Real>(
     block: &[u32],
     loss: &mut Loss,
 ) {
-    let mut labels = [0; BLOCK];
-    let labels = &mut labels[..block.len()];
-    for (label, row) in labels.iter_mut().zip(block) {
-        *label = data.labels()[*row as usize];
-    }
     workspace.load(data, block.iter().map(|row| *row as usize));
     workspace.forward(block.len());
-    workspace.differentiate(how.objective(), labels, loss);
+    let objective = how.objective();
+    match data.targets() {
+        Targets::Classes { labels, .. } => {
+            let labels = gathered(labels, block);
+            let targets = TargetsView::Classes(&labels[..block.len()]);
+            workspace.differentiate(objective, targets, loss);
+        }
+        Targets::Values(values) => {
+            let values = gathered(values, block);
+            let targets = TargetsView::Values(&values[..block.len()]);
+            workspace.differentiate(objective, targets, loss);
+        }
+    }
+}
+
+/// Those of these rows, side by side.
+fn gathered<T: Copy + Default>(of_all: &[T], rows: &[u32]) -> [T; BLOCK] {
+    let mut of_these = [T::default(); BLOCK];
+    for (place, row) in of_these.iter_mut().zip(rows) {
+        *place = of_all[*row as usize];
+    }
+    of_these
 }

@@ -1,4 +1,4 @@
-//! Multi-layer perceptron: dense layers with a function between them, softmax at the end.
+//! Multi-layer perceptron: dense layers with a function between them, softmax or a real value at the end.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use super::activation::Activation;
 use super::initial::{Initial, SCALE};
 use super::network::{Network, widths};
 use super::{DTYPES, Model};
+use crate::ml::data::TargetKind;
 use crate::spec::{OptionHelp, Row};
 
 pub(super) const ROW: Row<Arc<dyn Model>> = Row {
@@ -25,6 +26,11 @@ pub(super) const ROW: Row<Arc<dyn Model>> = Row {
             help: "first parameters; he",
         },
         SCALE,
+        OptionHelp {
+            key: "output",
+            value: "classes|value",
+            help: "what the last layer gives; classes. value: one real value, as in mlp:64-32-1,output=value",
+        },
         OptionHelp {
             key: "dtype",
             value: "f32|f64",
@@ -47,9 +53,16 @@ pub(super) const ROW: Row<Arc<dyn Model>> = Row {
         ];
         let initial = Initial::read(arguments, &choices)?;
         let dtype = arguments.choice("dtype", &DTYPES)?;
-        let network = Network::new(widths, activation, initial, dtype);
-        Ok(Arc::new(
-            network.map_err(|error| arguments.invalid(error.to_string()))?,
-        ))
+        let outputs = [("classes", TargetKind::Class), ("value", TargetKind::Value)];
+        let output = arguments.choice("output", &outputs)?;
+        if output == TargetKind::Value && widths.last() != Some(&1) {
+            return Err(arguments.invalid("with output=value the last layer has the width 1"));
+        }
+        let network = Network::new(widths, activation, initial, dtype)
+            .map_err(|error| arguments.invalid(error.to_string()))?;
+        Ok(Arc::new(match output {
+            TargetKind::Class => network,
+            TargetKind::Value => network.for_values(),
+        }))
     },
 };

@@ -1,4 +1,4 @@
-//! Models: what turns features into classes, and how it learns.
+//! Models: what turns features into classes or real values, and how it learns.
 //!
 //! To add a model, write a file beside this one and add its row to [`MODELS`].
 
@@ -7,6 +7,7 @@ mod cnn;
 mod convolution;
 mod descent;
 mod initial;
+mod linear;
 mod mlp;
 mod mt19937;
 mod network;
@@ -20,10 +21,11 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
 
-use super::data::Dataset;
+use super::data::{Dataset, TargetKind};
 use super::kernel::Isa;
 use super::layout::{DType, Layout};
 use super::metrics::{Depth, Metrics};
+use super::objective;
 use super::parameters::{Parameters, ParametersError};
 use super::training::Training;
 use crate::seed::{Seed, Stream};
@@ -43,8 +45,13 @@ pub trait Model: Send + Sync {
     /// Features of a row.
     fn features(&self) -> usize;
 
-    /// Classes a row may have.
+    /// Classes a row may have; 0 for a model that gives a real value.
     fn classes(&self) -> usize;
+
+    /// What it gives of a row.
+    fn kind(&self) -> TargetKind {
+        TargetKind::of(self.classes())
+    }
 
     /// The first parameters, from the run's seed.
     fn initial(&self, seed: Seed) -> Parameters;
@@ -64,7 +71,8 @@ pub trait Model: Send + Sync {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Trained, ModelError>;
 
-    /// Mean cross-entropy and number of rows classified correctly, and what else `depth` asks for.
+    /// Of classes, mean cross-entropy and number of rows classified correctly, and what else `depth` asks for; of real
+    /// values, half the mean squared error, and how large the errors are.
     ///
     /// # Errors
     /// When parameters or data do not fit the model.
@@ -75,7 +83,7 @@ pub trait Model: Send + Sync {
         depth: Depth,
     ) -> Result<Metrics, ModelError>;
 
-    /// Mean cross-entropy and number of rows classified correctly.
+    /// The same without what takes longer.
     ///
     /// # Errors
     /// When parameters or data do not fit the model.
@@ -83,7 +91,7 @@ pub trait Model: Send + Sync {
         self.examine(parameters, data, Depth::Plain)
     }
 
-    /// Class and probabilities of every row of `features` (rows x features).
+    /// What it says of every row of `features` (rows x features).
     ///
     /// # Errors
     /// When parameters or features do not fit the model.
@@ -130,11 +138,16 @@ pub struct Trained {
 
 /// What a model says of rows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Predictions {
-    /// The most probable class of each row; of equals the first.
-    pub classes: Vec<u32>,
-    /// Probability of each class (rows x classes).
-    pub probabilities: Array2<f64>,
+pub enum Predictions {
+    /// Of a model of classes.
+    Classes {
+        /// The most probable class of each row; of equals the first.
+        classes: Vec<u32>,
+        /// Probability of each class (rows x classes).
+        probabilities: Array2<f64>,
+    },
+    /// A real value of each row.
+    Values(Vec<f64>),
 }
 
 /// Why a model cannot do what it is asked.
@@ -152,6 +165,20 @@ pub enum ModelError {
         model: usize,
         /// Features of the data.
         data: usize,
+    },
+    /// The data have classes and the model gives real values, or the other way round.
+    Targets {
+        /// What the model gives.
+        model: TargetKind,
+        /// What the data have.
+        data: TargetKind,
+    },
+    /// The objective compares with targets that the model does not give.
+    Objective {
+        /// What the model gives.
+        model: TargetKind,
+        /// The objective's spec.
+        objective: String,
     },
     /// The data have more classes than the model.
     Classes {
@@ -179,6 +206,23 @@ impl fmt::Display for ModelError {
                     "the model takes {model} features a row, but the data have {data}"
                 )
             }
+            ModelError::Targets { model, data } => {
+                let hint = match data {
+                    TargetKind::Class => "softmax:FEATURES-CLASSES",
+                    TargetKind::Value => "linear:FEATURES",
+                };
+                write!(
+                    formatter,
+                    "the model gives {model}, but the rows have {data}; try {hint}"
+                )
+            }
+            ModelError::Objective { model, objective } => {
+                let hint = objective::default_for(*model);
+                write!(
+                    formatter,
+                    "the objective {objective} does not go with a model that gives {model}; try {hint}"
+                )
+            }
             ModelError::Classes { model, data } => {
                 write!(
                     formatter,
@@ -191,10 +235,25 @@ impl fmt::Display for ModelError {
 
 impl std::error::Error for ModelError {}
 
+/// Whether a model can be trained like this.
+///
+/// # Errors
+/// When the objective compares with targets that the model does not give.
+pub fn check_objective(model: &dyn Model, how: &Training) -> Result<(), ModelError> {
+    let kind = model.kind();
+    if how.objective().kind() == kind {
+        return Ok(());
+    }
+    Err(ModelError::Objective {
+        model: kind,
+        objective: how.objective_spec().to_owned(),
+    })
+}
+
 /// Every model that can be named.
 pub static MODELS: Table<Arc<dyn Model>> = Table {
     kind: "model",
-    rows: &[mlp::ROW, softmax::ROW, cnn::ROW],
+    rows: &[mlp::ROW, softmax::ROW, cnn::ROW, linear::ROW],
 };
 
 /// The element types a model may be asked for; the first is the default.

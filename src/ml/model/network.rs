@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 
 use super::activation::Activation;
 use super::convolution::Convolution;
@@ -11,12 +11,11 @@ use super::descent::descend;
 use super::initial::Initial;
 use super::pass::{BLOCK, Layer};
 use super::workspace::Workspace;
-use super::{Model, ModelError, Predictions, Start, Trained};
-use crate::ml::data::Dataset;
+use super::{Model, ModelError, Predictions, Start, Trained, check_objective};
+use crate::ml::data::{Dataset, TargetKind};
 use crate::ml::kernel::Isa;
 use crate::ml::layout::{DType, Layout, LayoutError, Tensor};
-use crate::ml::metrics::{Depth, Detail, Metrics};
-use crate::ml::objective::{CrossEntropy, Objective, softmax};
+use crate::ml::metrics::{Depth, Metrics};
 use crate::ml::parameters::{Parameters, Values};
 use crate::ml::real::{self, Real};
 use crate::ml::training::Training;
@@ -26,7 +25,7 @@ use crate::spec::{Arguments, SpecError};
 /// Widest layer of a network.
 pub(super) const MAX_WIDTH: usize = 1 << 20;
 
-/// Dense layers with a function between them; the last gives the scores of the classes.
+/// Dense layers with a function between them; the last gives the scores of the classes, or a real value.
 ///
 /// Its tensors are `layers.N.weight` (inputs x outputs) and `layers.N.bias` (outputs), those of convolutions first:
 /// their weights are lines x pixels x channels of the window x filters. The last images enter the dense layers channel
@@ -36,6 +35,8 @@ pub(super) struct Network {
     convolutions: Vec<Convolution>,
     widths: Vec<usize>,
     layers: Vec<Layer>,
+    /// What its outputs are: a score for each class, or one value.
+    kind: TargetKind,
     activation: Activation,
     initial: Initial,
     layout: Arc<Layout>,
@@ -70,6 +71,9 @@ pub(super) fn whole_numbers(
 impl Network {
     /// A network of layers between these widths, the first of which is the number of features and
     /// the last that of classes.
+    ///
+    /// # Errors
+    /// When it has too many parameters.
     pub fn new(
         widths: Vec<usize>,
         activation: Activation,
@@ -116,11 +120,26 @@ impl Network {
             convolutions,
             widths,
             layers,
+            kind: TargetKind::Class,
             activation,
             initial,
             layout: Arc::new(layout),
             isa: Isa::best(),
         })
+    }
+
+    /// The same network, whose only output is a real value.
+    pub fn for_values(self) -> Self {
+        debug_assert_eq!(self.outputs(), 1);
+        Network {
+            kind: TargetKind::Value,
+            ..self
+        }
+    }
+
+    /// Width of the last layer.
+    fn outputs(&self) -> usize {
+        self.widths[self.widths.len() - 1]
     }
 
     /// Draws the first values.
@@ -159,7 +178,13 @@ impl Network {
     }
 
     fn check(&self, data: &Dataset) -> Result<(), ModelError> {
-        let model = self.classes();
+        let (model, kind) = (self.classes(), self.kind);
+        if data.kind() != kind {
+            return Err(ModelError::Targets {
+                model: kind,
+                data: data.kind(),
+            });
+        }
         if data.classes() > model {
             return Err(ModelError::Classes {
                 model,
@@ -178,6 +203,7 @@ impl Network {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Trained, ModelError> {
         self.check(data)?;
+        check_objective(self, how)?;
         let old = self.values::<T>(start.parameters)?;
         let correction = start.correction.map(|all| self.values::<T>(all));
         let correction = correction.transpose()?;
@@ -199,75 +225,6 @@ impl Network {
         })
     }
 
-    fn examine_as<T: Real>(
-        &self,
-        parameters: &Parameters,
-        data: &Dataset,
-        depth: Depth,
-    ) -> Result<Metrics, ModelError> {
-        self.check(data)?;
-        let values = self.values::<T>(parameters)?;
-        let (mut loss, mut correct) = (0.0, 0);
-        let mut confusion = depth.confusion(self.classes());
-        let ranks = depth.ranks(self.classes());
-        let mut odds = Vec::new();
-        let mut losses = [0.0; BLOCK];
-        self.each_block::<T>(values, data.features(), |first, scores| {
-            let rows = scores.len() / self.classes();
-            let labels = &data.labels()[first..first + rows];
-            for (scores, label) in scores.chunks_exact(self.classes()).zip(labels) {
-                let (right, said) = (*label as usize, largest(scores));
-                correct += u64::from(said == right);
-                if let Some(confusion) = &mut confusion {
-                    confusion.count(right, said);
-                }
-                if ranks {
-                    odds.push((scores[1] - scores[0], right == 1));
-                }
-            }
-            let losses = &mut losses[..rows];
-            CrossEntropy::default().differentiate(self.isa, scores, labels, losses);
-            losses.iter().for_each(|row| loss += row);
-        });
-        let rows = data.rows() as u64;
-        Ok(Metrics {
-            rows,
-            correct,
-            loss: loss / rows as f64,
-            detail: Detail {
-                confusion,
-                ranking: ranks.then(|| depth.ranking(&mut odds)).flatten(),
-                spread: None,
-            }
-            .shared(),
-        })
-    }
-
-    fn predict_as<T: Real>(
-        &self,
-        parameters: &Parameters,
-        features: ArrayView2<f32>,
-    ) -> Result<Predictions, ModelError> {
-        self.check_features(features.ncols())?;
-        let values = self.values::<T>(parameters)?;
-        let mut classes = Vec::with_capacity(features.nrows());
-        let mut probabilities = Array2::zeros((features.nrows(), self.classes()));
-        let mut places = probabilities.iter_mut();
-        self.each_block::<T>(values, features, |_, scores| {
-            for scores in scores.chunks_exact(self.classes()) {
-                classes.push(largest(scores) as u32);
-            }
-            softmax(self.isa, scores, self.classes());
-            for (probability, place) in scores.iter().zip(places.by_ref()) {
-                *place = *probability;
-            }
-        });
-        Ok(Predictions {
-            classes,
-            probabilities,
-        })
-    }
-
     /// Calls `with` with blocks of rows, in order: the number of the first, and their scores.
     fn each_block<T: Real>(
         &self,
@@ -282,17 +239,6 @@ impl Network {
             with(first, workspace.forward(rows));
         }
     }
-}
-
-/// Place of the largest score; of equals the first.
-fn largest(scores: &[f64]) -> usize {
-    let mut best = 0;
-    for (place, score) in scores.iter().enumerate() {
-        if *score > scores[best] {
-            best = place;
-        }
-    }
-    best
 }
 
 impl Model for Network {
@@ -314,7 +260,10 @@ impl Model for Network {
     }
 
     fn classes(&self) -> usize {
-        self.widths[self.widths.len() - 1]
+        match self.kind {
+            TargetKind::Class => self.outputs(),
+            TargetKind::Value => 0,
+        }
     }
 
     fn initial(&self, seed: Seed) -> Parameters {
@@ -365,6 +314,7 @@ impl Model for Network {
     }
 }
 
+mod examine;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]

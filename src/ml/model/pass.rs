@@ -10,7 +10,7 @@ use ndarray::{ArrayView2, Axis, Slice};
 use super::activation::Activation;
 use super::step::Stepper;
 use crate::math::{exp_each, ln_each};
-use crate::ml::data::Dataset;
+use crate::ml::data::{Dataset, TargetKind, TargetsView};
 use crate::ml::kernel::{Gradient, Isa, Panels, Rows, narrow, product, widen};
 use crate::ml::objective::Objective;
 use crate::ml::real::Real;
@@ -34,18 +34,21 @@ pub(super) struct Layer {
 pub(super) struct Loss {
     /// Sum over the rows.
     pub sum: f64,
-    /// Sum of -ln(e^-loss + 1e-6), if there is a plateau to watch for; see [`Loss::watching`].
+    /// Sum to watch for a plateau, if there is one to watch for; see [`Loss::watching`].
     pub watched: Option<f64>,
+    /// Whether that is of -ln(e^-loss + 1e-6) and not of the losses themselves.
+    bounded: bool,
 }
 
 impl Loss {
-    /// No rows yet. For a plateau, a row counts with at most 13.8, so that a few rows far on the
+    /// No rows yet. For a plateau, a row with a class counts with at most 13.8, so that a few rows far on the
     /// wrong side do not keep training going. The classic letters job takes -ln(p + 1e-6) for the
     /// loss, which is the same; its published result depends on it.
-    pub fn watching(plateau: bool) -> Self {
+    pub fn watching(plateau: bool, kind: TargetKind) -> Self {
         Loss {
             sum: 0.0,
             watched: plateau.then_some(0.0),
+            bounded: kind == TargetKind::Class,
         }
     }
 
@@ -54,7 +57,9 @@ impl Loss {
         for loss in losses {
             self.sum += loss;
         }
-        if let Some(watched) = &mut self.watched {
+        if !self.bounded {
+            self.watched = self.watched.map(|_| self.sum);
+        } else if let Some(watched) = &mut self.watched {
             for losses in losses.chunks(8) {
                 let mut powers = [0.0; 8];
                 for (power, loss) in powers.iter_mut().zip(losses) {
@@ -181,7 +186,7 @@ impl<'a, T: Real> Workspace<'a, T> {
         (&self.derivatives[0], step)
     }
 
-    /// Works out the scores of the first `rows` loaded rows (rows x classes).
+    /// Works out the scores of the first `rows` loaded rows (rows x outputs).
     pub fn forward(&mut self, rows: usize) -> &mut [f64] {
         let mut step = self.layers[0].inputs;
         let last = self.layers.len() - 1;
@@ -194,24 +199,29 @@ impl<'a, T: Real> Workspace<'a, T> {
                 self.activation.apply(self.isa, output);
             }
         }
-        let classes = self.layers[last].outputs;
-        let scores = &mut self.scores[..rows * classes];
-        widen(self.isa, scores, &self.results[last + 1], step, classes);
+        let outputs = self.layers[last].outputs;
+        let scores = &mut self.scores[..rows * outputs];
+        widen(self.isa, scores, &self.results[last + 1], step, outputs);
         scores
     }
 
-    /// Adds the loss of the rows with these labels to `loss`, row by row, after
+    /// Adds the loss of the rows with these targets to `loss`, row by row, after
     /// [`Workspace::forward`] over the same rows.
-    pub fn differentiate(&mut self, objective: &dyn Objective, labels: &[u32], loss: &mut Loss) {
+    pub fn differentiate(
+        &mut self,
+        objective: &dyn Objective,
+        targets: TargetsView<'_>,
+        loss: &mut Loss,
+    ) {
         let last = self.layers.len() - 1;
-        let classes = self.layers[last].outputs;
-        let scores = &mut self.scores[..labels.len() * classes];
-        let losses = &mut self.losses[..labels.len()];
-        objective.differentiate(self.isa, scores, labels, losses);
+        let outputs = self.layers[last].outputs;
+        let scores = &mut self.scores[..targets.len() * outputs];
+        let losses = &mut self.losses[..targets.len()];
+        objective.differentiate(self.isa, scores, targets, losses);
         loss.add(losses);
         let width = self.parameters[last].width();
-        let derivatives = &mut self.derivatives[0][..labels.len() * width];
-        narrow(self.isa, derivatives, scores, width, classes);
+        let derivatives = &mut self.derivatives[0][..targets.len() * width];
+        narrow(self.isa, derivatives, scores, width, outputs);
     }
 
     /// Adds the gradient over `rows` rows, after [`Workspace::differentiate`], to that of the step,

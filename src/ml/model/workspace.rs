@@ -6,7 +6,7 @@ use super::activation::Activation;
 use super::convolution::{Convolution, Convolutions};
 use super::pass::{self, Layer, Loss};
 use super::step::Stepper;
-use crate::ml::data::Dataset;
+use crate::ml::data::{Dataset, TargetsView};
 use crate::ml::kernel::{Isa, Panels};
 use crate::ml::objective::Objective;
 use crate::ml::real::Real;
@@ -84,8 +84,13 @@ impl<'a, T: Real> Workspace<'a, T> {
         self.dense.forward(rows)
     }
 
-    pub fn differentiate(&mut self, objective: &dyn Objective, labels: &[u32], loss: &mut Loss) {
-        self.dense.differentiate(objective, labels, loss);
+    pub fn differentiate(
+        &mut self,
+        objective: &dyn Objective,
+        targets: TargetsView<'_>,
+        loss: &mut Loss,
+    ) {
+        self.dense.differentiate(objective, targets, loss);
     }
 
     pub fn backward(&mut self, rows: usize, is_first: bool, mut stepper: Option<&mut Stepper<T>>) {

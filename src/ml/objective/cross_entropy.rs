@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
-use super::Objective;
+use super::{Objective, is_summed};
 use pulp::Simd;
 
 use crate::math::{exp_each, ln_each};
+use crate::ml::data::{TargetKind, TargetsView};
 use crate::ml::kernel::{Isa, Work};
 use crate::spec::Row;
 
@@ -20,11 +21,7 @@ pub(super) const ROW: Row<Arc<dyn Objective>> = Row {
     help: "cross-entropy of the softmax; mean (default) or sum over the rows of a step",
     options: &[],
     build: |arguments| {
-        let summed = match arguments.value() {
-            None | Some("mean") => false,
-            Some("sum") => true,
-            Some(_) => return Err(arguments.bad_value("mean or sum")),
-        };
+        let summed = is_summed(arguments)?;
         Ok(Arc::new(CrossEntropy { summed }))
     },
 };
@@ -40,7 +37,20 @@ pub struct CrossEntropy {
 }
 
 impl Objective for CrossEntropy {
-    fn differentiate(&self, isa: Isa, scores: &mut [f64], labels: &[u32], losses: &mut [f64]) {
+    fn kind(&self) -> TargetKind {
+        TargetKind::Class
+    }
+
+    fn differentiate(
+        &self,
+        isa: Isa,
+        scores: &mut [f64],
+        targets: TargetsView<'_>,
+        losses: &mut [f64],
+    ) {
+        let TargetsView::Classes(labels) = targets else {
+            panic!("cross-entropy compares with classes")
+        };
         assert!(losses.len() == labels.len() && scores.len().is_multiple_of(labels.len()));
         let classes = scores.len() / labels.len();
         isa.run(Differentiate {
@@ -164,7 +174,8 @@ mod tests {
         // exp of the scores: 1, 2, 5.
         let mut scores = [0.0, ln(2.0), ln(5.0)];
         let mut loss = [0.0];
-        CrossEntropy::default().differentiate(Isa::best(), &mut scores, &[1], &mut loss);
+        let targets = TargetsView::Classes(&[1]);
+        CrossEntropy::default().differentiate(Isa::best(), &mut scores, targets, &mut loss);
         assert!((loss[0] - ln(4.0)).abs() < 1e-15);
         for (found, right) in scores.iter().zip([0.125, 0.25 - 1.0, 0.625]) {
             assert!((found - right).abs() < 1e-15);
@@ -175,7 +186,8 @@ mod tests {
     fn large_scores_do_not_overflow() {
         let mut scores = [1e5, 0.0, -1e5];
         let mut loss = [0.0];
-        CrossEntropy::default().differentiate(Isa::best(), &mut scores, &[2], &mut loss);
+        let targets = TargetsView::Classes(&[2]);
+        CrossEntropy::default().differentiate(Isa::best(), &mut scores, targets, &mut loss);
         assert_eq!(loss, [2e5]);
         assert_eq!(scores, [1.0, 0.0, -1.0]);
     }

@@ -33,6 +33,10 @@ struct Dirichlet {
 }
 
 impl Partition for Dirichlet {
+    fn looks_at_classes(&self) -> bool {
+        true
+    }
+
     fn cut(
         &self,
         rows: Vec<u32>,

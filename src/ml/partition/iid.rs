@@ -21,6 +21,10 @@ pub(super) const ROW: Row<Arc<dyn Partition>> = Row {
 struct Iid;
 
 impl Partition for Iid {
+    fn looks_at_classes(&self) -> bool {
+        false
+    }
+
     fn cut(
         &self,
         mut rows: Vec<u32>,

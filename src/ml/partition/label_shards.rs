@@ -28,6 +28,10 @@ struct LabelShards {
 }
 
 impl Partition for LabelShards {
+    fn looks_at_classes(&self) -> bool {
+        true
+    }
+
     fn cut(
         &self,
         rows: Vec<u32>,

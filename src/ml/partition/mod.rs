@@ -40,6 +40,9 @@ pub trait Partition: Send + Sync {
         shards: usize,
         seed: Seed,
     ) -> Result<Shards, DataError>;
+
+    /// Whether it looks at the classes of rows: then they must have some.
+    fn looks_at_classes(&self) -> bool;
 }
 
 /// Every partition that can be named.

@@ -38,6 +38,10 @@ struct PowerLaw {
 }
 
 impl Partition for PowerLaw {
+    fn looks_at_classes(&self) -> bool {
+        true
+    }
+
     fn cut(
         &self,
         rows: Vec<u32>,

@@ -27,6 +27,10 @@ struct Quantity {
 }
 
 impl Partition for Quantity {
+    fn looks_at_classes(&self) -> bool {
+        false
+    }
+
     fn cut(
         &self,
         mut rows: Vec<u32>,

@@ -32,6 +32,10 @@ struct Similarity {
 }
 
 impl Partition for Similarity {
+    fn looks_at_classes(&self) -> bool {
+        true
+    }
+
     fn cut(
         &self,
         mut rows: Vec<u32>,

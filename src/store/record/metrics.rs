@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ml::metrics::{Area, Confusion, Detail, Metrics, Ranking, Spread};
+use crate::ml::metrics::{Area, Confusion, Detail, Metrics, Ranking, Regression, Spread};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct MetricsJson {
     rows: u64,
-    correct: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    correct: Option<u64>,
     #[serde(with = "float")]
     loss: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -18,7 +19,19 @@ pub(super) struct MetricsJson {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     auc: Option<(f64, f64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    regression: Option<RegressionJson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     spread: Option<SpreadJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RegressionJson {
+    #[serde(with = "float")]
+    mse: f64,
+    #[serde(with = "float")]
+    mae: f64,
+    mean: f64,
+    variance: f64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,6 +50,12 @@ impl MetricsJson {
             loss: metrics.loss,
             confusion: metrics.confusion().map(|all| all.counts().to_vec()),
             auc: metrics.area().map(|area| (area.value, area.error)),
+            regression: metrics.regression().map(|found| RegressionJson {
+                mse: found.mse,
+                mae: found.mae,
+                mean: found.mean,
+                variance: found.variance,
+            }),
             spread: metrics.spread().map(|spread| SpreadJson {
                 participants: spread.participants,
                 mean: spread.mean,
@@ -60,6 +79,12 @@ impl MetricsJson {
         let detail = Detail {
             confusion: self.confusion.clone().and_then(Confusion::from_counts),
             ranking: area.map(Ranking::Area),
+            regression: self.regression.as_ref().map(|found| Regression {
+                mse: found.mse,
+                mae: found.mae,
+                mean: found.mean,
+                variance: found.variance,
+            }),
             spread: self.spread.as_ref().map(|spread| Spread {
                 participants: spread.participants,
                 mean: spread.mean,
@@ -112,10 +137,11 @@ mod tests {
                 error: 0.001,
             })),
             spread: Spread::over(vec![0.5, 1.0]),
+            ..Detail::default()
         };
         let metrics = Metrics {
             rows: 8,
-            correct: 7,
+            correct: Some(7),
             loss: f64::INFINITY,
             detail: detail.shared(),
         };
@@ -125,11 +151,32 @@ mod tests {
     }
 
     #[test]
+    fn errors_of_real_values_come_back() {
+        let detail = Detail {
+            regression: Some(Regression::new(f64::INFINITY, 0.1, &[0.5, 0.25])),
+            ..Detail::default()
+        };
+        let metrics = Metrics {
+            rows: 2,
+            correct: None,
+            loss: 1.0 / 3.0,
+            detail: detail.shared(),
+        };
+        let line = serde_json::to_string(&MetricsJson::of(&metrics)).unwrap();
+        let read: MetricsJson = serde_json::from_str(&line).unwrap();
+        assert_eq!(read.read(), metrics);
+        assert!(!line.contains("correct"), "{line}");
+    }
+
+    #[test]
     fn journals_from_before_there_was_more_are_read() {
         let line = r#"{"rows":8,"correct":7,"loss":0.5}"#;
         let read: MetricsJson = serde_json::from_str(line).unwrap();
         let metrics = read.read();
-        assert_eq!((metrics.correct, metrics.detail.as_deref()), (7, None));
+        assert_eq!(
+            (metrics.correct, metrics.detail.as_deref()),
+            (Some(7), None)
+        );
         assert_eq!(
             serde_json::to_string(&MetricsJson::of(&metrics)).unwrap(),
             line

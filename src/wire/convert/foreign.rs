@@ -4,7 +4,7 @@ use super::{Invalid, check_hello, is_intact};
 use crate::cluster::{Greeting, Pulse};
 use crate::fed::Trained;
 use crate::ml::layout::{DType, Layout, Tensor};
-use crate::ml::metrics::{CELLS, Confusion, Detail, Grid, Metrics, Ranking};
+use crate::ml::metrics::{CELLS, Confusion, Detail, Grid, Metrics, Ranking, Regression};
 use crate::wire::stubs::compute_node::{HeartbeatReply, HelloReply, TrainReply};
 use crate::wire::stubs::types::{self, DType as WireDType, Payload};
 
@@ -68,26 +68,19 @@ pub fn trained(reply: &TrainReply, shards: usize) -> Result<Vec<Trained>, Invali
     told.iter().map(|one| trained(one.rows, one.loss)).collect()
 }
 
-/// Metrics of an evaluation, of a model of so many classes, if that is known.
+/// Metrics of an evaluation, of a model of so many classes (0 for one that gives a real value), if that is known.
 ///
 /// # Errors
-/// When a count is negative or greater than its whole, neither `accuracy` nor `correct` is there, or counts that
-/// should add up to `rows` do not.
+/// When a count is negative or greater than its whole, neither `accuracy` nor `correct` is there for a model of
+/// classes, counts that should add up to `rows` do not, or errors are no numbers.
 pub fn metrics(found: &types::Metrics, classes: Option<usize>) -> Result<Metrics, Invalid> {
     let rows = rows(found.rows)?;
-    let correct = match (found.correct, found.accuracy) {
-        (Some(correct), _) => u64::try_from(correct).ok(),
-        (None, Some(share)) if (0.0..=1.0).contains(&share) => {
-            Some((share * rows as f64).round() as u64)
-        }
-        _ => None,
-    };
-    let Some(correct) = correct.filter(|correct| *correct <= rows) else {
-        return Err(Invalid(format!(
-            "its metrics make no sense: {:?} of {rows} rows correct, accuracy {:?}",
-            found.correct, found.accuracy
-        )));
-    };
+    // What nobody here knows may be either: a node that says nothing of correct rows has real values.
+    let silent = found.correct.is_none() && found.accuracy.is_none();
+    if classes == Some(0) || (classes.is_none() && silent) {
+        return of_values(found, rows);
+    }
+    let correct = correct(found, rows)?;
     let matrix = found.confusion.as_deref();
     let confusion = matrix.map(|counts| confusion(counts, classes, rows, correct));
     let confusion = confusion.transpose()?;
@@ -95,12 +88,58 @@ pub fn metrics(found: &types::Metrics, classes: Option<usize>) -> Result<Metrics
     let grid = grid.map(|counts| grid_of(counts, confusion.as_ref(), rows));
     Ok(Metrics {
         rows,
-        correct,
+        correct: Some(correct),
         loss: found.loss,
         detail: Detail {
             confusion,
             ranking: grid.transpose()?.map(Ranking::Grid),
-            spread: None,
+            ..Detail::default()
+        }
+        .shared(),
+    })
+}
+
+/// How many rows are classified correctly.
+fn correct(found: &types::Metrics, rows: u64) -> Result<u64, Invalid> {
+    let correct = match (found.correct, found.accuracy) {
+        (Some(correct), _) => u64::try_from(correct).ok(),
+        (None, Some(share)) if (0.0..=1.0).contains(&share) => {
+            Some((share * rows as f64).round() as u64)
+        }
+        _ => None,
+    };
+    correct.filter(|correct| *correct <= rows).ok_or_else(|| {
+        Invalid(format!(
+            "its metrics make no sense: {:?} of {rows} rows correct, accuracy {:?}",
+            found.correct, found.accuracy
+        ))
+    })
+}
+
+/// Metrics over rows with real values.
+fn of_values(found: &types::Metrics, rows: u64) -> Result<Metrics, Invalid> {
+    let regression = found.regression.as_ref().map(|told| {
+        let sound = told.mean.is_finite() && told.variance.is_finite();
+        let positive = [told.mse, told.mae, told.variance]
+            .iter()
+            .all(|one| *one >= 0.0);
+        if !sound || !positive {
+            return Err(Invalid(format!("its errors make no sense: {told:?}")));
+        }
+        Ok(Regression {
+            mse: told.mse,
+            mae: told.mae,
+            mean: told.mean,
+            variance: told.variance,
+        })
+    });
+    Ok(Metrics {
+        rows,
+        correct: None,
+        loss: found.loss,
+        detail: Detail {
+            regression: regression.transpose()?,
+            ..Detail::default()
         }
         .shared(),
     })
@@ -246,6 +285,47 @@ mod tests {
         assert_eq!(found.confusion().unwrap().counts(), [2, 1, 1, 3]);
         assert_eq!(found.area().unwrap().value, 1.0);
         assert_eq!(metrics(&told(), None).unwrap(), found);
+    }
+
+    #[test]
+    fn real_values_have_no_accuracy() {
+        let of_values = types::Metrics {
+            rows: 4,
+            loss: 0.5,
+            regression: Some(types::Regression {
+                mse: 1.0,
+                mae: 0.75,
+                mean: -3.0,
+                variance: 4.0,
+                ..types::Regression::default()
+            }),
+            ..types::Metrics::default()
+        };
+        let found = metrics(&of_values, Some(0)).unwrap();
+        assert_eq!((found.rows, found.accuracy()), (4, None));
+        assert_eq!(found.regression().unwrap().r2(), Some(0.75));
+        assert_eq!(metrics(&of_values, None).unwrap(), found);
+        assert!(metrics(&of_values, Some(2)).is_err(), "of classes");
+        // A node in another language may know the loss only, or say 0 where it has nothing to say.
+        let plain = types::Metrics {
+            regression: None,
+            ..of_values.clone()
+        };
+        assert_eq!(metrics(&plain, Some(0)).unwrap().regression(), None);
+        let zeros = types::Metrics {
+            accuracy: Some(0.0),
+            ..plain
+        };
+        assert_eq!(metrics(&zeros, Some(0)).unwrap().accuracy(), None);
+        let refused = |change: fn(&mut types::Regression)| {
+            let mut lie = of_values.clone();
+            lie.regression.as_mut().map(change);
+            assert!(metrics(&lie, Some(0)).is_err(), "{:?}", lie.regression);
+        };
+        refused(|told| told.mse = -1.0);
+        refused(|told| told.mae = f64::NAN);
+        refused(|told| told.variance = f64::INFINITY);
+        refused(|told| told.mean = f64::NAN);
     }
 
     #[test]

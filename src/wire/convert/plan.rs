@@ -1,13 +1,16 @@
 //! Plans: from a client's message, with every problem named at once, and back.
 
+mod kinds;
+
 use super::{Initial, Invalid, RAW, count, foreign, small};
 use crate::fed::aggregate::{RULES, Robust};
 use crate::fed::attack::ATTACKS;
 use crate::fed::schedule::{SCHEDULES, Schedule};
 use crate::fed::strategy::STRATEGIES;
 use crate::fed::{Assault, DataPlan, Plan, Problem, Stragglers};
-use crate::ml::data::DATA;
+use crate::ml::data::{DATA, TargetKind};
 use crate::ml::model::MODELS;
+use crate::ml::objective;
 use crate::ml::partition::PARTITIONS;
 use crate::ml::step_rule::StepRule;
 use crate::ml::training::{Training, TrainingError};
@@ -16,8 +19,10 @@ use crate::spec::{Spec, SpecError};
 use crate::wire::codec::CODECS;
 use crate::wire::stubs::types::DataRef;
 use crate::wire::stubs::{compute_node, coordinator};
+use kinds::Kinds;
 
-/// A model sized by the data: one hidden layer between its features and classes.
+/// A model sized by the data: one hidden layer between its features and classes, or linear from its features to real
+/// values.
 pub const AUTO_MODEL: &str = "auto";
 /// Data of a plan that names none.
 pub const DEFAULT_DATA: &str = "builtin:digits";
@@ -41,11 +46,13 @@ const ATTACKERS: f64 = 0.2;
 /// Everything that is wrong with it.
 pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Problem>> {
     let mut reader = Reader::default();
+    let (model, data) = (reader.model(plan), reader.data(plan.data.as_ref()));
+    let kinds = Kinds::of(&model, &data.spec);
     let mut read = Plan {
-        model: reader.model(plan),
-        data: reader.data(plan.data.as_ref()),
+        model,
+        data,
         rounds: reader.whole("rounds", plan.rounds.unwrap_or(ROUNDS)),
-        training: reader.training(plan.training.as_ref()),
+        training: reader.training(plan.training.as_ref(), kinds.known().unwrap_or_default()),
         schedule: reader.schedule(plan.schedule.as_deref()),
         strategy: reader.strategy(plan.strategy.as_deref().unwrap_or("fedavg")),
         seed: Seed(plan.seed.unwrap_or(SEED).cast_unsigned()),
@@ -66,6 +73,7 @@ pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Pro
     }
     let initial = reader.initial(plan);
     reader.problems.extend(read.problems());
+    reader.agree(&read, kinds);
     if reader.problems.is_empty() {
         Ok((read, initial))
     } else {
@@ -198,19 +206,19 @@ impl Reader {
         }
     }
 
-    fn training(&mut self, wire: Option<&compute_node::Training>) -> Training {
+    fn training(&mut self, wire: Option<&compute_node::Training>, kind: TargetKind) -> Training {
         let epochs = wire.and_then(|t| t.epochs).unwrap_or(EPOCHS);
         let batch = wire.and_then(|t| t.batch).unwrap_or(BATCH);
         let rate = wire.map_or(LEARNING_RATE, |t| t.learning_rate);
-        let objective = wire.and_then(|t| t.objective.as_deref());
+        let given = wire.and_then(|t| t.objective.as_deref());
         let (epochs, batch) = (
             self.whole("training.epochs", epochs),
             self.whole("training.batch", batch),
         );
         let plateau = wire.and_then(|t| t.plateau);
-        let default = "cross-entropy";
+        let default = objective::default_for(kind);
         let rule = wire.map(step_rule).unwrap_or_default();
-        Training::new(epochs, batch, rate, objective.unwrap_or(default), plateau)
+        Training::new(epochs, batch, rate, given.unwrap_or(default), plateau)
             .and_then(|training| training.with_rule(rule))
             .or_else(|error: TrainingError| {
                 self.wrong(&format!("training.{}", error.field()), error);

@@ -23,8 +23,8 @@ pub fn metrics(metrics: &Metrics) -> types::Metrics {
     types::Metrics {
         rows: count(metrics.rows),
         loss: metrics.loss,
-        accuracy: Some(metrics.accuracy()),
-        correct: Some(count(metrics.correct)),
+        accuracy: metrics.accuracy(),
+        correct: metrics.correct.map(count),
         confusion: metrics.confusion().map(|all| counts(all.counts())),
         auc: area.map(|area| area.value),
         auc_error: area.map(|area| area.error).filter(|error| *error > 0.0),
@@ -34,6 +34,13 @@ pub fn metrics(metrics: &Metrics) -> types::Metrics {
             mean: spread.mean,
             deviation: spread.deviation,
             worst_tenth: spread.worst_tenth,
+        }),
+        regression: metrics.regression().map(|found| types::Regression {
+            mse: found.mse,
+            mae: found.mae,
+            mean: found.mean,
+            variance: found.variance,
+            r2: found.r2(),
         }),
     }
 }
@@ -91,7 +98,7 @@ fn contribution(did: &Contribution) -> wire::Contribution {
 pub fn report(run: &RunId, report: &Report) -> wire::Report {
     wire::Report {
         run: run.0.clone(),
-        accuracy: report.metrics.as_ref().map(Metrics::accuracy),
+        accuracy: report.metrics.as_ref().and_then(Metrics::accuracy),
         metrics: report.metrics.as_ref().map(metrics),
         rounds: Some(small(report.rounds)),
         seconds: Some(report.took.as_secs_f64()),

@@ -6,13 +6,13 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::space::Point;
-use crate::app::client::text;
+use crate::app::client::{figure, text};
 use crate::wire::stubs::coordinator::{RunState, RunStatus};
 
 /// What makes one run better than another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(in crate::app::client) enum By {
-    /// Accuracy on held-out rows: more is better
+    /// Accuracy on held-out rows: more is better. Of real values the loss
     #[default]
     Accuracy,
     /// Loss on held-out rows: less is better
@@ -86,8 +86,8 @@ impl Outcome {
     /// What it is ranked by: more is better.
     fn merit(&self, by: By) -> Option<f64> {
         let merit = match by {
-            By::Accuracy => self.accuracy,
-            By::Loss => self.loss.map(|loss| -loss),
+            By::Accuracy if self.accuracy.is_some() => self.accuracy,
+            By::Accuracy | By::Loss => self.loss.map(|loss| -loss),
         };
         merit.filter(|merit| !merit.is_nan())
     }
@@ -105,6 +105,7 @@ impl Outcome {
     pub(super) fn line(&self, done: usize, all: usize) -> String {
         let figures = match (self.accuracy, self.loss) {
             (Some(accuracy), Some(loss)) => format!("accuracy {accuracy:.4}  loss {loss:.4}"),
+            (None, Some(loss)) => format!("loss {}", figure::number(loss)),
             _ => format!("{}: {}", self.state, self.reason.as_deref().unwrap_or("-")),
         };
         let known = if self.known { "  (was there)" } else { "" };
@@ -241,6 +242,18 @@ mod tests {
         ];
         assert_eq!(ranked(By::Accuracy, all.clone()), [1, 2, 3, 4, 0]);
         assert_eq!(ranked(By::Loss, all), [4, 2, 1, 3, 0]);
+        let of_values = |place, loss| Outcome {
+            accuracy: None,
+            ..outcome(place, 0.0, loss)
+        };
+        let all = vec![
+            refused(0),
+            of_values(1, 0.3),
+            of_values(2, 0.1),
+            of_values(3, f64::NAN),
+        ];
+        assert_eq!(all[1].line(2, 4), "2/4  lr=1  loss 0.3000");
+        assert_eq!(ranked(By::Accuracy, all), [2, 1, 3, 0]);
     }
 
     #[test]

@@ -79,3 +79,58 @@ fn shipped_data_is_opened_as_a_path() {
     assert_eq!(opened_as("builtin:digits"), "builtin:digits");
     assert_eq!(opened_as("private:"), "private:");
 }
+
+#[test]
+fn plans_of_real_values_get_their_objective_and_what_disagrees_is_named() {
+    let plan = |model: Option<&str>, data: &str| coordinator::Plan {
+        model: model.map(str::to_owned),
+        data: Some(DataRef {
+            spec: data.to_owned(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let objective = |plan: coordinator::Plan| {
+        let read = read(&plan);
+        read.map(|(plan, _)| plan.training.objective_spec().to_owned())
+    };
+    for (model, data, expected) in [
+        (None, "synthetic-linear:", "squared"),
+        (None, "path:a.csv,target=y", "squared"),
+        (None, "ship:a.csv,target=y", "squared"),
+        (Some("linear:4"), "path:a.npy", "squared"),
+        (Some("linear:4"), "private:", "squared"),
+        (Some("somebody-elses"), "synthetic-linear:", "squared"),
+        (None, "path:a.csv", "cross-entropy"),
+        (None, "private:", "cross-entropy"),
+        (None, "builtin:digits", "cross-entropy"),
+    ] {
+        let found = objective(plan(model, data));
+        assert_eq!(found.as_deref(), Ok(expected), "{model:?} {data}");
+    }
+    let everything = coordinator::Plan {
+        data: Some(DataRef {
+            spec: "synthetic-linear:".to_owned(),
+            partition: Some("dirichlet".to_owned()),
+            ..Default::default()
+        }),
+        attack: Some("label-flip".to_owned()),
+        training: Some(compute_node::Training {
+            learning_rate: 0.1,
+            objective: Some("squared".to_owned()),
+            ..Default::default()
+        }),
+        ..plan(Some("softmax:20-2"), "")
+    };
+    let problems = read(&everything).unwrap_err();
+    let fields: Vec<&str> = problems.iter().map(|p| p.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        [
+            "plan.model",
+            "plan.training.objective",
+            "plan.data.partition",
+            "plan.attack"
+        ]
+    );
+}
