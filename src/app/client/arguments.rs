@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::conformance::{self, ConformanceOptions};
 use super::options::{ClusterOptions, RunOptions, data_specs, specs};
 use super::partition::PartitionOptions;
 use super::sweep::{self, SweepOptions};
@@ -101,10 +102,13 @@ pub enum Command {
     /// Count which rows and classes every shard of a data spec would hold; here, without a cluster
     #[command(after_long_help = data_specs(), max_term_width = 100)]
     Partition(PartitionOptions),
+    /// Try a compute node, in whatever language, against the protocol
+    #[command(after_long_help = conformance::EXAMPLES, max_term_width = 100)]
+    Conformance(ConformanceOptions),
 }
 
 /// Names of the commands, to tell them from addresses.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "train",
     "sweep",
     "submit",
@@ -119,6 +123,7 @@ const COMMANDS: [&str; 15] = [
     "predict",
     "verify",
     "partition",
+    "conformance",
     "help",
 ];
 

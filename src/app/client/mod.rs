@@ -1,6 +1,7 @@
 //! The client: asks for runs, shows them, prints the accuracy.
 
 mod arguments;
+mod conformance;
 mod failure;
 mod follow;
 mod metrics;
@@ -176,6 +177,13 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
                 Err(Failure::usage(message).hint("leave the address out"))
             }
             None => partition::run(&options, json),
+        },
+        Command::Conformance(options) => match &arguments.at {
+            Some(at) => {
+                let message = format!("conformance tries a node and asks nothing of {at}");
+                Err(Failure::usage(message).hint("client conformance HOST:PORT"))
+            }
+            None => conformance::run(&options, json),
         },
         Command::Verify(options) => verify::run(open, &options.names, json),
     }
