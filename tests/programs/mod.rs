@@ -131,6 +131,22 @@ impl Drop for Program {
     }
 }
 
+/// Whether `python3` has these packages. Says how to install them if not; where peers are required, that is a failure.
+pub fn has_python(packages: &[&str]) -> bool {
+    let found = Command::new("python3")
+        .args(["-c", &format!("import {}", packages.join(", "))])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        let names = packages.join(" ").replace("sklearn", "scikit-learn");
+        println!("skipped: python3 with {names}; `pip install {names}` installs them");
+        let required = std::env::var("ROUNDTABLE_PEERS").is_ok_and(|value| value == "required");
+        assert!(!required, "this peer is required");
+    }
+    found
+}
+
 /// Writes a list of nodes.
 pub fn write_list(path: &Path, nodes: &[SocketAddr]) {
     let lines: Vec<String> = nodes

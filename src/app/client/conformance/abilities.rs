@@ -56,9 +56,10 @@ fn steps(bench: &mut Bench) -> Checked {
     for (name, ask) in &named {
         let attempt = bench.attempt();
         let work = bench.work()?;
+        let plain = work.first()?;
         let mut request = work.train(attempt);
         ask(&mut request, &work.parameters);
-        if bench.train(&request)?.update == work.first()?.update {
+        if bench.train(&request)?.update == plain.update {
             return failed(format!(
                 "its hello names `{name}`, but the update is the same with and without"
             ));
@@ -72,6 +73,7 @@ fn fold(bench: &mut Bench) -> Checked {
     bench.needs(FOLDS)?;
     let attempts = [bench.attempt(), bench.attempt(), bench.attempt()];
     let work = bench.work()?;
+    work.first()?;
     if work.shards.len() < 2 {
         return not_applicable("it has one shard; a sum takes two");
     }

@@ -39,11 +39,8 @@ impl Bench {
     /// Greets the node.
     pub(super) fn greet(at: Address, limit: Duration) -> Result<Bench, CallFailed> {
         let mut idle = dial::node(&at, limit)?;
-        let request = HelloRequest {
-            hello: convert::hello(),
-        };
-        let hello = idle.call("hello", clock::now() + limit, |node| node.hello(&request))?;
-        Ok(Bench {
+        let hello = hello(&mut idle, clock::now() + limit)?;
+        let mut bench = Bench {
             at,
             limit,
             hello,
@@ -51,7 +48,12 @@ impl Bench {
             idle: Some((idle, clock::now())),
             // Ids of attempts are never used again, by earlier benches neither.
             attempts: i64::try_from(clock::chance() >> 2).unwrap_or(0),
-        })
+        };
+        if bench.beat().is_err() {
+            // It may serve one connection at a time; then an idle one would be in the way of all others.
+            bench.idle = None;
+        }
+        Ok(bench)
     }
 
     /// From now on the node is asked to do this.
@@ -170,6 +172,14 @@ impl Bench {
         let whole = fetched.whole();
         whole.or_else(|error| not_applicable(format!("no room for a blob here: {error}")))
     }
+}
+
+/// A greeting on an open connection.
+pub(super) fn hello(node: &mut Dialled<Node>, deadline: Instant) -> Result<HelloReply, CallFailed> {
+    let request = HelloRequest {
+        hello: convert::hello(),
+    };
+    node.call("hello", deadline, |node| node.hello(&request))
 }
 
 /// A heartbeat on an open connection.

@@ -126,6 +126,7 @@ fn parameters(bench: &mut Bench) -> Checked {
     bench.needs("blobs")?;
     let attempt = bench.attempt();
     let work = bench.work()?;
+    let alone = work.first()?;
     let bytes = work.parameters.to_bytes();
     if lacks(bench, &bytes)? {
         send(bench, &bytes)?;
@@ -133,7 +134,7 @@ fn parameters(bench: &mut Bench) -> Checked {
     let mut request = work.train(attempt);
     request.parameters = convert::blob(RAW, bytes.len(), &transfer::digest(&bytes));
     let found = bench.train(&request)?;
-    match found.update == work.first()?.update {
+    match found.update == alone.update {
         true => Ok(format!("{} bytes", bytes.len())),
         false => failed("the update is another one than with the same parameters in the message"),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::bench::Bench;
+use super::bench::{self, Bench};
 use super::check::{Check, Checked, failed};
 use crate::wire::convert::foreign;
 
@@ -76,9 +76,7 @@ fn hello(bench: &mut Bench) -> Checked {
 
 fn incarnation(bench: &mut Bench) -> Checked {
     let known = bench.hello.incarnation;
-    let again = Bench::greet(bench.at.clone(), bench.limit())?
-        .hello
-        .incarnation;
+    let again = bench::hello(&mut bench.open()?, bench.deadline())?.incarnation;
     match again == known {
         true => Ok(format!("{known} twice")),
         false => failed(format!("{known} at first, {again} when asked again")),
