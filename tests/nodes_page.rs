@@ -45,7 +45,11 @@ fn values() -> Vec<u8> {
 #[test]
 fn tensors_lie_as_the_page_shows() {
     assert_eq!(bytes("tensors", &[]), values());
-    let layout = MODELS.build("softmax:2-3").expect("a model").layout().clone();
+    let layout = MODELS
+        .build("softmax:2-3")
+        .expect("a model")
+        .layout()
+        .clone();
     let names: Vec<String> = (0..layout.elements())
         .map(|element| {
             let (name, at) = layout.place(element);
@@ -58,7 +62,10 @@ fn tensors_lie_as_the_page_shows() {
     let shown: Vec<&str> = block("tensors").iter().map(|(_, what)| *what).collect();
     assert_eq!(names.len(), shown.len());
     for (name, shown) in names.iter().zip(shown) {
-        assert!(shown.starts_with(&format!("{name} = ")), "{shown} is {name}");
+        assert!(
+            shown.starts_with(&format!("{name} = ")),
+            "{shown} is {name}"
+        );
     }
 }
 

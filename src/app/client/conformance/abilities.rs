@@ -5,9 +5,10 @@ use super::check::{Check, Checked, NotPassed, failed, not_applicable};
 use crate::fed::aggregate::{ExactSum, Scale};
 use crate::ml::parameters::{Parameters, Values};
 use crate::wire::convert::{
-    self, CORRECTION, EXACT, FLIPS, FOLDS, MOMENTUM, PROXIMAL, RAW, WEIGHT_DECAY, foreign,
+    CORRECTION, EXACT, FLIPS, FOLDS, MOMENTUM, PROXIMAL, WEIGHT_DECAY, foreign,
 };
 use crate::wire::stubs::compute_node::{Fold, TrainRequest};
+use crate::wire::stubs::types::Payload;
 
 use super::work::LARGEST;
 
@@ -29,7 +30,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// What a request asks for by an ability.
-type Ask = fn(&mut TrainRequest, &Parameters);
+type Ask = fn(&mut TrainRequest, &Payload);
 
 const STEPS: [(&str, Ask); 5] = [
     (MOMENTUM, |request, _| request.training.momentum = Some(0.9)),
@@ -37,13 +38,8 @@ const STEPS: [(&str, Ask); 5] = [
         request.training.weight_decay = Some(0.1)
     }),
     (PROXIMAL, |request, _| request.training.proximal = Some(1.0)),
-    (CORRECTION, |request, parameters| {
-        let mut all = parameters.clone();
-        match all.values_mut() {
-            Values::F32(values) => values.fill(0.25),
-            Values::F64(values) => values.fill(0.25),
-        }
-        request.correction = Some(convert::inline(RAW, &all.to_bytes()));
+    (CORRECTION, |request, correction| {
+        request.correction = Some(correction.clone());
     }),
     (FLIPS, |request, _| request.flip_labels = Some(true)),
 ];
@@ -53,12 +49,13 @@ fn steps(bench: &mut Bench) -> Checked {
     if named.is_empty() {
         return not_applicable("its hello names none of them, so it is never asked for them");
     }
+    let correction = bench.payload(&correction(&bench.work()?.parameters))?;
     for (name, ask) in &named {
         let attempt = bench.attempt();
         let work = bench.work()?;
         let plain = work.first()?;
         let mut request = work.train(attempt);
-        ask(&mut request, &work.parameters);
+        ask(&mut request, &correction);
         if bench.train(&request)?.update == plain.update {
             return failed(format!(
                 "its hello names `{name}`, but the update is the same with and without"
@@ -67,6 +64,16 @@ fn steps(bench: &mut Bench) -> Checked {
     }
     let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
     Ok(names.join(", "))
+}
+
+/// What is added to every gradient: the same number everywhere.
+fn correction(parameters: &Parameters) -> Parameters {
+    let mut all = parameters.clone();
+    match all.values_mut() {
+        Values::F32(values) => values.fill(0.25),
+        Values::F64(values) => values.fill(0.25),
+    }
+    all
 }
 
 fn fold(bench: &mut Bench) -> Checked {

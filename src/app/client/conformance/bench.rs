@@ -12,11 +12,12 @@ use crate::app::transfer;
 use crate::clock;
 use crate::ml::parameters::Parameters;
 use crate::net::Address;
-use crate::wire::convert::{self, RAW, foreign};
+use crate::wire::convert::{self, BLOBS, RAW, foreign};
 use crate::wire::rpc::CallError;
 use crate::wire::stubs::compute_node::{
     HeartbeatReply, HeartbeatRequest, HelloReply, HelloRequest, TrainReply, TrainRequest,
 };
+use crate::wire::stubs::types::Payload;
 
 /// A coordinator waits so long for a heartbeat.
 pub(super) const BEAT: Duration = Duration::from_secs(2);
@@ -123,6 +124,19 @@ impl Bench {
         let limit = self.limit.min(BEAT);
         let mut node = dial::node(&self.at, limit)?;
         beat(&mut node, clock::now() + limit)
+    }
+
+    /// Parameters as they travel: in the message, or, when they are long, as a blob, which is sent now.
+    pub(super) fn payload(&self, parameters: &Parameters) -> Result<Payload, NotPassed> {
+        let bytes = parameters.to_bytes();
+        let name = transfer::digest(&bytes);
+        let payload = convert::payload(RAW, &bytes, &name);
+        if payload.inline_data.is_none() {
+            self.needs(BLOBS)?;
+            let blob = [(name, bytes.into())];
+            self.call("sending blobs", |node| transfer::send_missing(node, &blob))?;
+        }
+        Ok(payload)
     }
 
     /// Has a request done and checks the answer.

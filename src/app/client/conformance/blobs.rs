@@ -7,7 +7,7 @@ use super::check::{Check, Checked, NotPassed, a_fault, failed};
 use crate::app::dial::CallFailed;
 use crate::app::transfer;
 use crate::clock;
-use crate::wire::convert::{self, RAW, checksum, count};
+use crate::wire::convert::{self, BLOBS, RAW, checksum, count};
 use crate::wire::stubs::types::{Chunk, FaultCode, MissingRequest};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -85,7 +85,7 @@ fn send(bench: &Bench, blob: &Bytes) -> Result<(), NotPassed> {
 }
 
 fn chunks(bench: &mut Bench) -> Checked {
-    bench.needs("blobs")?;
+    bench.needs(BLOBS)?;
     let blob = unheard_of(100_000);
     if !lacks(bench, &blob)? {
         return failed("`missing` does not name a blob that was never sent");
@@ -104,7 +104,7 @@ fn chunks(bench: &mut Bench) -> Checked {
 }
 
 fn damaged(bench: &mut Bench) -> Checked {
-    bench.needs("blobs")?;
+    bench.needs(BLOBS)?;
     let blob = unheard_of(1000);
     let mut chunk = part(&blob, 0, blob.len());
     chunk.crc32 = Some(checksum(b"other bytes"));
@@ -123,7 +123,7 @@ fn damaged(bench: &mut Bench) -> Checked {
 }
 
 fn parameters(bench: &mut Bench) -> Checked {
-    bench.needs("blobs")?;
+    bench.needs(BLOBS)?;
     let attempt = bench.attempt();
     let work = bench.work()?;
     let alone = work.first()?;
@@ -141,7 +141,7 @@ fn parameters(bench: &mut Bench) -> Checked {
 }
 
 fn absent(bench: &mut Bench) -> Checked {
-    bench.needs("blobs")?;
+    bench.needs(BLOBS)?;
     let attempt = bench.attempt();
     let work = bench.work()?;
     let length = work.parameters.layout().byte_length();

@@ -9,6 +9,7 @@ use super::bench::{BEAT, Bench};
 use super::check::{Check, Checked, NotPassed, failed, not_applicable, said};
 use crate::app::dial::CallFailed;
 use crate::clock;
+use crate::wire::convert::CANCELS;
 use crate::wire::stubs::compute_node::{CancelRequest, TrainReply};
 use crate::wire::stubs::types::FaultCode;
 
@@ -90,7 +91,7 @@ impl UnderWay {
 
     /// Calls it off where that can be done, and waits for its end.
     fn finish(self, bench: &Bench) {
-        if bench.can("cancel") {
+        if bench.can(CANCELS) {
             let _ = cancel_at(bench, self.attempt);
         }
         let _ = self.ends_within(bench.limit());
@@ -159,7 +160,7 @@ fn heartbeat(bench: &mut Bench) -> Checked {
 }
 
 fn cancel(bench: &mut Bench) -> Checked {
-    bench.needs("cancel")?;
+    bench.needs(CANCELS)?;
     let mut epochs = 2.0 * epochs(bench)?;
     let mut took = Duration::ZERO;
     for _ in 0..TRIES {
@@ -203,7 +204,7 @@ fn called_off(bench: &Bench, training: UnderWay) -> Checked {
 }
 
 fn nothing(bench: &mut Bench) -> Checked {
-    bench.needs("cancel")?;
+    bench.needs(CANCELS)?;
     let attempt = bench.attempt();
     match cancel_at(bench, attempt)? {
         false => Ok("`found` is false".to_owned()),

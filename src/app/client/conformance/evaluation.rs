@@ -4,7 +4,7 @@ use super::bench::Bench;
 use super::check::{Check, Checked, failed};
 use super::{faults, work};
 use crate::ml::metrics::Metrics;
-use crate::wire::convert::foreign;
+use crate::wire::convert::{EVALUATES, INITIALISES, foreign};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -36,12 +36,12 @@ fn evaluate(bench: &mut Bench) -> Checked {
         .hosted
         .as_ref()
         .is_some_and(|hosted| !hosted.is_empty());
-    if hosts && !bench.can("evaluate") {
+    if hosts && !bench.can(EVALUATES) {
         return failed(
             "it hosts rows, which nobody else can evaluate on, but does not name the ability `evaluate`",
         );
     }
-    bench.needs("evaluate")?;
+    bench.needs(EVALUATES)?;
     let plain = metrics(bench, false)?;
     let again = metrics(bench, false)?;
     let full = metrics(bench, true)?;
@@ -76,7 +76,7 @@ fn metrics(bench: &mut Bench, full: bool) -> Result<Metrics, super::check::NotPa
 }
 
 fn initialise(bench: &mut Bench) -> Checked {
-    bench.needs("initialise")?;
+    bench.needs(INITIALISES)?;
     let work = bench.work()?;
     let first = work::initialise(bench, &work.model)?;
     let second = work::initialise(bench, &work.model)?;

@@ -3,7 +3,7 @@
 use super::bench::{Bench, beat};
 use super::check::{Check, Checked, a_fault, failed, said};
 use crate::app::dial::CallFailed;
-use crate::wire::convert::{self, RAW};
+use crate::wire::convert::{self, INITIALISES, RAW};
 use crate::wire::stubs::compute_node::{InitialiseRequest, TrainRequest};
 use crate::wire::stubs::types::FaultCode;
 
@@ -137,7 +137,7 @@ fn codec(bench: &mut Bench) -> Checked {
 
 /// First parameters of a model that nobody knows; told with the other checks of `initialise`.
 pub(super) fn initialise(bench: &mut Bench) -> Checked {
-    bench.needs("initialise")?;
+    bench.needs(INITIALISES)?;
     let request = InitialiseRequest {
         model: format!("{NOBODY}:3-2"),
         seed: 1,

@@ -4,7 +4,6 @@ use super::bench::Bench;
 use super::check::{Check, Checked, failed};
 use super::work::{LARGEST, Trained, Work};
 use crate::ml::parameters::{Parameters, Values};
-use crate::wire::convert::{self, RAW};
 
 /// A learning rate with which nothing moves far.
 const TINY: f64 = 1e-7;
@@ -143,7 +142,7 @@ fn other(bench: &mut Bench) -> Checked {
     let work = bench.work()?;
     let first = work.first()?;
     let mut request = work.train(attempt);
-    request.parameters = convert::inline(RAW, &work.other_parameters().to_bytes());
+    request.parameters = bench.payload(&work.other_parameters())?;
     let second = bench.train(&request)?;
     match first.update == second.update {
         true => failed(

@@ -18,12 +18,12 @@ use crate::ml::parameters::{Parameters, Values};
 use crate::seed::Seed;
 use crate::spec::SpecError;
 use crate::wire::convert::plan::{self, PRIVATE, SHIP};
-use crate::wire::convert::{self, RAW, count, foreign};
+use crate::wire::convert::{self, INITIALISES, RAW, count, foreign};
 use crate::wire::stubs::compute_node::{
     EvaluateRequest, HostedShard, InitialiseReply, InitialiseRequest, TrainReply, TrainRequest,
     Training,
 };
-use crate::wire::stubs::types::{DataRef, FaultCode, ShardRef};
+use crate::wire::stubs::types::{DataRef, FaultCode, Payload, ShardRef};
 
 /// The seed of all that is asked.
 pub(super) const SEED: Seed = Seed(1);
@@ -46,6 +46,8 @@ pub(super) struct Trained {
 pub(super) struct Work {
     pub(super) model: String,
     pub(super) parameters: Parameters,
+    /// The parameters as they travel.
+    payload: Payload,
     pub(super) data: DataRef,
     /// One shard or two.
     pub(super) shards: Vec<ShardRef>,
@@ -103,9 +105,11 @@ impl Work {
     /// This model, unless the node says that it does not know it.
     fn of(bench: &mut Bench, place: &Place, model: &str) -> Result<Work, String> {
         let (parameters, classes) = parameters(bench, model)?;
+        let payload = bench.payload(&parameters)?;
         let mut work = Work {
             model: model.to_owned(),
             parameters,
+            payload,
             data: place.data.clone(),
             shards: place.shards.clone(),
             rows: place.rows.clone(),
@@ -154,7 +158,7 @@ impl Work {
             attempt,
             model: self.model.clone(),
             layout: convert::tensors(self.parameters.layout()),
-            parameters: convert::inline(RAW, &self.parameters.to_bytes()),
+            parameters: self.payload.clone(),
             data: self.data.clone(),
             shards: self.shards[..1].to_vec(),
             training: training(),
@@ -177,7 +181,7 @@ impl Work {
             attempt,
             model: self.model.clone(),
             layout: convert::tensors(self.parameters.layout()),
-            parameters: convert::inline(RAW, &self.parameters.to_bytes()),
+            parameters: self.payload.clone(),
             data: self.data.clone(),
             shards: self.shards[..1].to_vec(),
             seed: SEED.0.cast_signed(),
@@ -230,7 +234,7 @@ fn training() -> Training {
 fn parameters(bench: &Bench, model: &str) -> Result<(Parameters, Option<usize>), String> {
     match MODELS.build(model) {
         Ok(model) => Ok((model.initial(SEED), Some(model.classes()))),
-        Err(SpecError::UnknownName { .. }) if bench.can("initialise") => {
+        Err(SpecError::UnknownName { .. }) if bench.can(INITIALISES) => {
             Ok((initialise(bench, model)?, None))
         }
         Err(SpecError::UnknownName { .. }) => Err(
