@@ -268,11 +268,12 @@ fn cells() -> String {
 #[test]
 fn the_client_in_javascript() {
     let has = |program: &str, arguments: &[&str]| {
-        let found = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        found.status().is_ok_and(|status| status.success())
+        command.status().is_ok_and(|status| status.success())
     };
     let library = "require('thrift')";
     if !has("node", &["-e", library]) || !has("thrift", &["-version"]) {

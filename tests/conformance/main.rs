@@ -82,8 +82,8 @@ fn our_node_passes_on_rows_of_its_own_with_a_wide_model() {
     std::fs::write(folder.path().join("rows.csv"), rows).expect("rows are written");
     let rows = folder.path().join("rows.csv");
     let node = Program::node(&["0", "--data", rows.to_str().expect("a name")]);
-    // Long updates travel as blobs: 3 million values of 4 bytes.
-    let verdict = Verdict::of(node.address, &["--model", "mlp:2-600000-2"]);
+    // Long updates travel as blobs: 2,250,002 values of 4 bytes.
+    let verdict = Verdict::of(node.address, &["--model", "mlp:2-450000-2"]);
     assert!(verdict.output.status.success(), "{:#?}", verdict.outcomes);
     assert_eq!(verdict.with("n/a"), ["fold"], "one shard makes no sum");
 }

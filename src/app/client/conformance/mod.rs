@@ -9,6 +9,7 @@ mod connections;
 mod evaluation;
 mod faults;
 mod greeting;
+mod place;
 mod report;
 mod training;
 mod work;

@@ -6,29 +6,22 @@ use std::time::Duration;
 use super::ConformanceOptions;
 use super::bench::Bench;
 use super::check::{NotPassed, failed, not_applicable, said};
-use crate::app::client::options::RunOptions;
-use crate::app::client::request;
-use crate::app::coordinator::open_source;
+use super::place::{Place, is_private};
 use crate::app::dial::CallFailed;
 use crate::clock;
-use crate::ml::data::Root;
 use crate::ml::layout::Layout;
 use crate::ml::model::MODELS;
 use crate::ml::parameters::{Parameters, Values};
 use crate::seed::Seed;
 use crate::spec::SpecError;
-use crate::wire::convert::plan::{self, PRIVATE, SHIP};
-use crate::wire::convert::{self, INITIALISES, RAW, count, foreign};
+use crate::wire::convert::{self, INITIALISES, RAW, foreign};
 use crate::wire::stubs::compute_node::{
-    EvaluateRequest, HostedShard, InitialiseReply, InitialiseRequest, TrainReply, TrainRequest,
-    Training,
+    EvaluateRequest, InitialiseReply, InitialiseRequest, TrainReply, TrainRequest, Training,
 };
 use crate::wire::stubs::types::{DataRef, FaultCode, Payload, ShardRef};
 
 /// The seed of all that is asked.
 pub(super) const SEED: Seed = Seed(1);
-/// The share of private rows that is held out, as plans have it where they say nothing.
-const HELD_OUT: f64 = 0.2;
 /// Updates of plans are no larger.
 pub(super) const LARGEST: f64 = 1024.0;
 
@@ -59,15 +52,6 @@ pub(super) struct Work {
     /// What came of the first training.
     pub(super) first: Result<Trained, NotPassed>,
     answered: bool,
-}
-
-/// Rows, and what is known of them.
-struct Place {
-    data: DataRef,
-    shards: Vec<ShardRef>,
-    rows: Vec<i64>,
-    features: usize,
-    classes: usize,
 }
 
 impl Work {
@@ -206,10 +190,6 @@ impl Work {
     }
 }
 
-fn is_private(spec: &str) -> bool {
-    spec.split(':').next() == Some(PRIVATE)
-}
-
 /// What says "not this model", so that another one may do.
 fn is_refusal(code: FaultCode) -> bool {
     [
@@ -264,80 +244,4 @@ pub(super) fn initialise(bench: &Bench, model: &str) -> Result<Parameters, NotPa
     };
     Parameters::from_bytes(layout, &bytes)
         .or_else(|error| failed(format!("its first parameters: {error}")))
-}
-
-impl Place {
-    fn find(bench: &Bench, options: &ConformanceOptions) -> Result<Place, NotPassed> {
-        let hosted = bench.hello.hosted.as_deref().unwrap_or_default();
-        match options.data.as_deref() {
-            Some(spec) if spec.starts_with(SHIP) => failed(
-                "rows are not shipped in this trial; name data that the node has, or leave --data out",
-            ),
-            Some(spec) if is_private(spec) => Place::hosted(spec, hosted),
-            None if !hosted.is_empty() => Place::hosted(PRIVATE, hosted),
-            spec => Place::opened(spec, options),
-        }
-    }
-
-    /// Shards that the node was started with.
-    fn hosted(spec: &str, hosted: &[HostedShard]) -> Result<Place, NotPassed> {
-        let mut known: Vec<&HostedShard> = hosted.iter().collect();
-        known.sort_by(|a, b| a.name.cmp(&b.name));
-        let Some(first) = known.first() else {
-            return failed("it hosts no rows; name data that it has with --data");
-        };
-        let size = |size: Option<i32>| usize::try_from(size.unwrap_or(0)).unwrap_or(0);
-        let shard = |(index, one): (usize, &&HostedShard)| ShardRef {
-            index: convert::small(index),
-            name: one.name.clone(),
-            ..ShardRef::default()
-        };
-        Ok(Place {
-            data: DataRef {
-                spec: match spec {
-                    PRIVATE => format!("{PRIVATE}:"),
-                    spec => spec.to_owned(),
-                },
-                seed: Some(SEED.0.cast_signed()),
-                held_out: Some(HELD_OUT),
-                ..DataRef::default()
-            },
-            shards: known.iter().enumerate().take(2).map(shard).collect(),
-            rows: known.iter().take(2).map(|one| one.rows).collect(),
-            features: size(first.features),
-            classes: size(first.classes),
-        })
-    }
-
-    /// Shards that are cut here and at the node alike.
-    fn opened(spec: Option<&str>, options: &ConformanceOptions) -> Result<Place, NotPassed> {
-        let plan = request::plan(&RunOptions {
-            data: spec.map(str::to_owned),
-            ..RunOptions::default()
-        });
-        let (plan, _) = plan::read(&plan).or_else(|problems| {
-            let said: Vec<String> = problems.iter().map(|p| p.message.clone()).collect();
-            failed(said.join("; "))
-        })?;
-        let source = Root::new(&options.data_root)
-            .map_err(|error| error.to_string())
-            .and_then(|root| open_source(&plan, &root));
-        let source =
-            source.or_else(|error| failed(format!("data cannot be opened here: {error}")))?;
-        let shard = |index| ShardRef {
-            index: convert::small(index),
-            name: source.name(index).unwrap_or_default(),
-            ..ShardRef::default()
-        };
-        let shards = 0..source.shards().min(2);
-        Ok(Place {
-            data: plan::data_ref(&plan.data, plan.seed),
-            shards: shards.clone().map(shard).collect(),
-            rows: shards
-                .map(|at| count(source.rows(at).unwrap_or(0)))
-                .collect(),
-            features: source.features(),
-            classes: source.classes(),
-        })
-    }
 }
