@@ -9,7 +9,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use programs::{Program, dial, has_python, until_nodes};
+use programs::{Program, dial, has_packages, has_python, until_nodes};
 use roundtable::wire::stubs::coordinator::NodeState;
 
 const PYTHON: &[&str] = &["thriftpy2", "numpy", "sklearn", "matplotlib"];
@@ -24,18 +24,15 @@ fn python(name: &str) -> Command {
     let mut command = Command::new("python3");
     command
         .arg(example("python").join(name))
-        .env("MPLBACKEND", "Agg");
+        .env("MPLBACKEND", "Agg")
+        .env("OMP_NUM_THREADS", "1");
     command
 }
 
 /// The Python with PyTorch, if there is one.
 fn torch() -> Option<String> {
     let python = env::var("ROUNDTABLE_TORCH_PYTHON").unwrap_or("python3".to_owned());
-    let found = Command::new(&python)
-        .args(["-c", "import torch, thriftpy2"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
+    let found = has_packages(&python, &["torch", "thriftpy2", "numpy"]);
     if !found {
         println!(
             "skipped: PyTorch in {python}; `pip install torch` installs it, ROUNDTABLE_TORCH_PYTHON names another"
@@ -102,6 +99,8 @@ impl Stage {
         let mut command = Command::new(python);
         command.arg(example("python").join(name));
         command.args([&self.rows(), "--join", &coordinator]);
+        // Several nodes share this machine.
+        command.env("OMP_NUM_THREADS", "1");
         self.nodes.push(Program::start(&mut command));
         self.nodes.last().expect("just started")
     }

@@ -133,11 +133,7 @@ impl Drop for Program {
 
 /// Whether `python3` has these packages. Says how to install them if not; where peers are required, that is a failure.
 pub fn has_python(packages: &[&str]) -> bool {
-    let found = Command::new("python3")
-        .args(["-c", &format!("import {}", packages.join(", "))])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
+    let found = has_packages("python3", packages);
     if !found {
         let names = packages.join(" ").replace("sklearn", "scikit-learn");
         println!("skipped: python3 with {names}; `pip install {names}` installs them");
@@ -145,6 +141,17 @@ pub fn has_python(packages: &[&str]) -> bool {
         assert!(!required, "this peer is required");
     }
     found
+}
+
+/// Whether a Python has these packages. It does not import them, which can take seconds.
+pub fn has_packages(python: &str, packages: &[&str]) -> bool {
+    let look = "import importlib.util, sys; sys.exit(not all(map(importlib.util.find_spec, sys.argv[1:])))";
+    Command::new(python)
+        .args(["-c", look])
+        .args(packages)
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 /// Writes a list of nodes.
