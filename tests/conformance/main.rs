@@ -209,7 +209,7 @@ fn broken_python_nodes_are_caught() {
             scope.spawn(move || {
                 let peer = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/broken_node.py");
                 let node = Program::start(Command::new("python3").arg(peer).arg(rows).arg(mode));
-                let verdict = Verdict::of(node.address, &["--limit", "3s"]);
+                let verdict = Verdict::of(node.address, &["--limit", "2s"]);
                 assert_eq!(verdict.output.status.code(), Some(1), "{mode}");
                 let (outcome, found) = &verdict.outcomes[checks[0]];
                 assert_eq!(outcome, "fail", "{mode}: {:#?}", verdict.outcomes);
