@@ -183,7 +183,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
                 let message = format!("conformance tries a node and asks nothing of {at}");
                 Err(Failure::usage(message).hint("client conformance HOST:PORT"))
             }
-            None => conformance::run(&options, json),
+            None => conformance::run(&options, json, arguments.quiet),
         },
         Command::Verify(options) => verify::run(open, &options.names, json),
     }

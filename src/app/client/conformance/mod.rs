@@ -53,6 +53,7 @@ pub const EXAMPLES: &str = "Examples:
   client conformance 127.0.0.1:5106                      a node on its own rows, or on the digits
   client conformance 127.0.0.1:5106 --model torch:cnn    with a model that only the node knows
   client conformance 127.0.0.1:5106 --data path:rows.csv --data-root DIR
+  client conformance 127.0.0.1:5106 --quiet              failed checks and the summary alone
   client conformance 127.0.0.1:5106 --json               one object for each check, and a summary
 
 Each check is passed, failed or does not apply; of a failed one is said what the protocol asks for and where.
@@ -76,12 +77,12 @@ fn checks() -> impl Iterator<Item = &'static Check> {
 }
 
 /// Tries the node, tells of each check as it is done, and fails if one was not passed.
-pub(super) fn run(options: &ConformanceOptions, json: bool) -> Result<(), Failure> {
+pub(super) fn run(options: &ConformanceOptions, json: bool, quiet: bool) -> Result<(), Failure> {
     let mut bench = Bench::greet(options.node.clone(), options.limit)
         .map_err(|call| unreached(&options.node, &call))?;
     let work = Work::find(&mut bench, options);
     bench.set_work(work);
-    let mut report = Report::new(json);
+    let mut report = Report::new(json, quiet);
     for check in checks() {
         let found = (check.run)(&mut bench);
         report.tell(check, &found)?;

@@ -13,15 +13,18 @@ const PAGE: &str = "docs/nodes-in-any-language.md";
 /// Tells of checks one by one, and counts them.
 pub(super) struct Report {
     json: bool,
+    /// Of checks, only those that failed are told.
+    quiet: bool,
     passed: usize,
     failed: usize,
     not_applicable: usize,
 }
 
 impl Report {
-    pub(super) fn new(json: bool) -> Report {
+    pub(super) fn new(json: bool, quiet: bool) -> Report {
         Report {
             json,
+            quiet,
             passed: 0,
             failed: 0,
             not_applicable: 0,
@@ -36,6 +39,9 @@ impl Report {
             Err(NotPassed::NotApplicable(why)) => ("n/a", why, &mut self.not_applicable),
         };
         *count += 1;
+        if self.quiet && outcome != "fail" {
+            return Ok(());
+        }
         written(match self.json {
             true => print_json(&json!({
                 "event": "check",
@@ -110,7 +116,7 @@ mod tests {
     #[test]
     fn what_does_not_apply_is_no_failure() {
         let check = checks().next().unwrap();
-        let mut report = Report::new(true);
+        let mut report = Report::new(true, false);
         let node: Address = "127.0.0.1:5106".parse().unwrap();
         let absent = Err(NotPassed::NotApplicable("no ability".to_owned()));
         report.tell(check, &absent).unwrap();
