@@ -1,5 +1,6 @@
 # What a compute node offers to a coordinator. A node in any language implements this service:
 # `hello`, `heartbeat` and `train` are enough; the other methods are abilities named in its hello.
+# docs/nodes-in-any-language.md goes through them one by one.
 
 include "types.thrift"
 

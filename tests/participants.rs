@@ -199,6 +199,38 @@ fn a_run_that_no_node_can_do_says_what_they_lack() {
     }
 }
 
+#[test]
+fn what_a_hello_does_not_name_a_node_is_not_called_for() {
+    let ours = nodes(1);
+    let between = plain(ours[0].address().into());
+    let said = |plan| {
+        let error = attempt(vec![between.address().into()], "load-balancing", plan);
+        error.expect_err("a failure").to_string()
+    };
+    let unknown = Plan {
+        model: Some("my-net".to_owned()),
+        ..heavy(Training::default())
+    };
+    let why = "cannot give first parameters: its hello lacks the ability `initialise`";
+    let found = said(unknown);
+    assert!(found.contains(why), "{found}");
+    // Above 8 MiB: parameters travel as a blob.
+    let long = Plan {
+        model: Some("softmax:2199-1000".to_owned()),
+        data: Some(DataRef {
+            spec: "synthetic:rows=4,features=2199".to_owned(),
+            shards: Some(2),
+            held_out: Some(0.0),
+            ..DataRef::default()
+        }),
+        rounds: Some(1),
+        ..Plan::default()
+    };
+    let found = said(long);
+    let why = "cannot take long payloads: its hello lacks the ability `blobs`";
+    assert!(found.contains(why), "{found}");
+}
+
 /// So many participants of about ten rows, of whom some train in a round.
 fn plan(participants: i32, cohort: i32, model: &str) -> Plan {
     Plan {

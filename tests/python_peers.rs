@@ -6,7 +6,7 @@
 mod programs;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use programs::{Program, dial, train, write_list};
 use roundtable::ml::model::MODELS;
@@ -22,19 +22,7 @@ fn example(name: &str) -> PathBuf {
 }
 
 fn has_python() -> bool {
-    let found = Command::new("python3")
-        .args(["-c", "import thriftpy2, numpy"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !found {
-        println!(
-            "skipped: python3 with thriftpy2 and numpy; `pip install thriftpy2 numpy` installs them"
-        );
-        let required = std::env::var("ROUNDTABLE_PEERS").is_ok_and(|value| value == "required");
-        assert!(!required, "this peer is required");
-    }
-    found
+    programs::has_python(&["thriftpy2", "numpy"])
 }
 
 /// Three classes around three centres.

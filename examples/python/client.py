@@ -1,9 +1,11 @@
-"""A client in Python by the IDL alone: asks a coordinator for a run and prints the accuracy.
+"""A client in Python by the IDL alone: asks a coordinator for a run, follows it, and prints the accuracy.
 
     pip install thriftpy2
-    python client.py HOST PORT [DATA] [MODEL] [ROUNDS]
+    python client.py HOST PORT [DATA] [MODEL] [ROUNDS] [--plot accuracy.png]
+
+The notebook beside it does the same with the functions of this file.
 """
-import os, sys
+import argparse, os, secrets, sys
 import thriftpy2
 from thriftpy2.rpc import make_client
 
@@ -11,14 +13,67 @@ IDL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "idl"
 types = thriftpy2.load(os.path.join(IDL, "types.thrift"), module_name="types_thrift")
 coordinator = thriftpy2.load(os.path.join(IDL, "coordinator.thrift"), module_name="coordinator_thrift")
 
-host, port = sys.argv[1], int(sys.argv[2])
-data, model, rounds = (sys.argv[3:] + [None] * 3)[:3]
-plan = coordinator.Plan(model=model, rounds=int(rounds) if rounds else None)
-if data:
-    plan.data = types.DataRef(spec=data)
-client = make_client(coordinator.Coordinator, host, port, timeout=600_000)
-try:
-    report = client.train(coordinator.TrainRequest(plan))
-except types.Fault as fault:
-    sys.exit("error: %s" % fault.message)
-print("%.4f" % report.accuracy)
+
+def connect(host="127.0.0.1", port=5105):
+    # A `watch` waits for up to 30 s.
+    return make_client(coordinator.Coordinator, host, port, timeout=40_000)
+
+
+def submit(client, data=None, **plan):
+    """Asks for a run and gives its id. The key is chosen here: the same key would be the same run."""
+    if data:
+        plan["data"] = types.DataRef(spec=data)
+    request = coordinator.SubmitRequest(secrets.token_hex(16), coordinator.Plan(**plan))
+    return client.submit(request).run
+
+
+def follow(client, run):
+    """The reports of a run's rounds as they come. RuntimeError if it does not succeed."""
+    after = 0
+    while True:
+        reply = client.watch(coordinator.WatchRequest(run, after, max_wait_ms=30_000))
+        for event in reply.events:
+            after = event.sequence
+            if event.kind == coordinator.EventKind.ROUND:
+                yield event.round
+            elif event.kind == coordinator.EventKind.NOTICE:
+                print("note: " + event.message, file=sys.stderr)
+            elif event.kind == coordinator.EventKind.ENDED:
+                if event.status.state != coordinator.RunState.SUCCEEDED:
+                    raise RuntimeError(event.status.error or "the run was called off")
+                return
+
+
+def plot(rounds, path=None):
+    """Accuracy by round, on the screen or in a file."""
+    import matplotlib.pyplot as plt
+    plt.plot([r.round for r in rounds], [r.metrics.accuracy for r in rounds], marker="o")
+    plt.xlabel("round"), plt.ylabel("accuracy on held-out rows"), plt.grid(alpha=0.3)
+    plt.savefig(path) if path else plt.show()
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("host"), options.add_argument("port", type=int)
+    options.add_argument("data", nargs="?", help="for example private: or builtin:digits")
+    options.add_argument("model", nargs="?", help="for example mlp:64-32-10")
+    options.add_argument("rounds", nargs="?", type=int)
+    options.add_argument("--plot", metavar="FILE", help="draw the accuracy into this file")
+    given, rounds = options.parse_args(), []
+    try:
+        client = connect(given.host, given.port)
+        for report in follow(client, submit(client, given.data, model=given.model, rounds=given.rounds)):
+            rounds.append(report)
+            print("round %d  accuracy %.4f" % (report.round, report.metrics.accuracy), file=sys.stderr)
+    except types.Fault as fault:
+        problems = ["%s: %s" % (problem.field, problem.message) for problem in fault.problems or []]
+        sys.exit("error: %s" % ("; ".join(problems) or fault.message))
+    except (RuntimeError, OSError, thriftpy2.thrift.TException) as failed:
+        sys.exit("error: %s" % failed)
+    if given.plot:
+        plot(rounds, given.plot)
+    print("%.4f" % rounds[-1].metrics.accuracy)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""A compute node in Python by the IDL alone: softmax regression with numpy.
+"""A compute node in Python by the IDL alone: softmax regression with numpy, in one file.
 
     pip install thriftpy2 numpy
     python compute_node.py rows.csv [PORT]
@@ -21,11 +21,17 @@ NAME, CLASSES, INCARNATION = os.path.basename(sys.argv[1]), int(y.max()) + 1, ra
 
 
 def parameters(request):
-    """Weights [features, classes] and bias, from bytes in the order of the layout."""
-    shapes = [tuple(tensor.shape) for tensor in request.layout]
-    values = np.frombuffer(request.parameters.inline_data, "<f4")
-    weight = values[: shapes[0][0] * shapes[0][1]].reshape(shapes[0])
-    return weight.copy(), values[weight.size :].copy()
+    """Weights [features, classes] and bias, from bytes in the order of the layout. What is not ours is a Fault."""
+    payload, shapes = request.parameters, [tensor.shape for tensor in request.layout]
+    width = shapes[0][-1]
+    if not request.model.startswith("softmax:") or shapes != [[X.shape[1], width], [width]] or width < CLASSES:
+        raise types.Fault(types.FaultCode.INVALID, "model `%s` of %s is not known here" % (request.model, shapes))
+    if payload.codec != "raw" or payload.inline_data is None or len(payload.inline_data) != 4 * (X.shape[1] + 1) * width:
+        raise types.Fault(types.FaultCode.INVALID, "the parameters are not %d raw values" % ((X.shape[1] + 1) * width))
+    if [shard.name for shard in request.shards] != [NAME]:
+        raise types.Fault(types.FaultCode.NOT_FOUND, "only `%s` is here" % NAME)
+    values = np.frombuffer(payload.inline_data, "<f4")
+    return values[:-width].reshape(shapes[0]).copy(), values[-width:].copy()
 
 
 def softmax(W, b):
@@ -56,7 +62,7 @@ class Node:
         update = types.Payload("raw", len(data), inline_data=data)
         return node.TrainReply(update, len(y), loss, seconds=time.time() - start)
 
-    def evaluate(self, request):
+    def evaluate(self, request):  # on the rows it trains on; roundtable_node.py holds some out
         p, loss = softmax(*parameters(request))
         correct = int((p.argmax(1) == y).sum())
         return node.EvaluateReply(types.Metrics(len(y), loss, correct / len(y), correct))

@@ -131,6 +131,29 @@ impl Drop for Program {
     }
 }
 
+/// Whether `python3` has these packages. Says how to install them if not; where peers are required, that is a failure.
+pub fn has_python(packages: &[&str]) -> bool {
+    let found = has_packages("python3", packages);
+    if !found {
+        let names = packages.join(" ").replace("sklearn", "scikit-learn");
+        println!("skipped: python3 with {names}; `pip install {names}` installs them");
+        let required = std::env::var("ROUNDTABLE_PEERS").is_ok_and(|value| value == "required");
+        assert!(!required, "this peer is required");
+    }
+    found
+}
+
+/// Whether a Python has these packages. It does not import them, which can take seconds.
+pub fn has_packages(python: &str, packages: &[&str]) -> bool {
+    let look = "import importlib.util, sys; sys.exit(not all(map(importlib.util.find_spec, sys.argv[1:])))";
+    Command::new(python)
+        .args(["-c", look])
+        .args(packages)
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
 /// Writes a list of nodes.
 pub fn write_list(path: &Path, nodes: &[SocketAddr]) {
     let lines: Vec<String> = nodes

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use super::conformance::{self, ConformanceOptions};
 use super::manual::{self, CompletionsOptions, ManualOptions};
 use super::options::{ClusterOptions, RunOptions, data_specs, specs};
 use super::partition::PartitionOptions;
@@ -123,6 +124,9 @@ pub enum Command {
     /// Count which rows and classes every shard of a data spec would hold; here, without a cluster
     #[command(after_long_help = data_specs(), max_term_width = 100)]
     Partition(PartitionOptions),
+    /// Try a compute node, in whatever language, against the protocol
+    #[command(after_long_help = conformance::EXAMPLES, max_term_width = 100)]
+    Conformance(ConformanceOptions),
 }
 
 impl Command {
@@ -138,28 +142,11 @@ impl Command {
 }
 
 /// Names of the commands, to tell them from addresses.
-const COMMANDS: [&str; 20] = [
-    "train",
-    "sweep",
-    "submit",
-    "watch",
-    "status",
-    "metrics",
-    "cancel",
-    "resume",
-    "runs",
-    "nodes",
-    "model",
-    "predict",
-    "verify",
-    "partition",
-    "check",
-    "config",
-    "report",
-    "completions",
-    "manual",
-    "help",
-];
+fn commands() -> Vec<String> {
+    let command = Arguments::command();
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    names.chain(["help"]).map(str::to_owned).collect()
+}
 
 /// A run by its id.
 #[derive(Debug, Args)]
@@ -264,9 +251,12 @@ pub fn normalise(given: impl IntoIterator<Item = OsString>) -> Result<Line, Stri
     let mut given = given.into_iter().peekable();
     let program = given.next().unwrap_or_else(|| OsString::from("client"));
     let mut arguments = vec![program];
+    let commands = commands();
     let is_address = given.peek().is_some_and(|first| {
         let first = first.to_string_lossy();
-        !first.starts_with('-') && !COMMANDS.contains(&&*first) && !first.ends_with(".toml")
+        !first.starts_with('-')
+            && !commands.iter().any(|name| *name == first)
+            && !first.ends_with(".toml")
     });
     if is_address && let Some(first) = given.next() {
         let address = address(&first.to_string_lossy(), &mut given)?;
@@ -278,7 +268,7 @@ pub fn normalise(given: impl IntoIterator<Item = OsString>) -> Result<Line, Stri
         let is_value = at > 0 && names(&rest[at - 1], &["--state", "--timeout"]);
         !is_value && !argument.to_string_lossy().starts_with('-')
     });
-    let named = first_word.filter(|&at| names(&rest[at], &COMMANDS));
+    let named = first_word.filter(|&at| commands.iter().any(|name| rest[at] == name.as_str()));
     let asks_for_help = rest
         .first()
         .is_some_and(|first| names(first, &["-h", "--help", "-V", "--version"]));

@@ -1,6 +1,7 @@
 //! The client: asks for runs, shows them, prints how well they did.
 
 mod arguments;
+mod conformance;
 mod failure;
 mod figure;
 mod follow;
@@ -191,6 +192,13 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
         Command::Completions(options) => manual::completions(&options),
         Command::Manual(options) => manual::manual(&options, &view),
         Command::Config(options) => settings::config(&mut open()?, &options.run, json),
+        Command::Conformance(options) => match &arguments.at {
+            Some(at) => {
+                let message = format!("conformance tries a node and asks nothing of {at}");
+                Err(Failure::usage(message).hint("client conformance HOST:PORT"))
+            }
+            None => conformance::run(&options, json, arguments.quiet),
+        },
         Command::Verify(options) => verify::run(open, &options.names, json),
     }
 }

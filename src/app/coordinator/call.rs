@@ -21,7 +21,8 @@ use crate::cluster::{AttemptId, Failure, FailureKind};
 use crate::fed::{Answer, Event};
 use crate::net::{Address, Control, NetErrorKind};
 use crate::wire::convert::{
-    CORRECTION, FLIPS, FOLDS, Initial, Invalid, RAW, UpdateBounds, foreign, needs,
+    BLOBS, CORRECTION, EVALUATES, FLIPS, FOLDS, INITIALISES, Initial, Invalid, RAW, UpdateBounds,
+    foreign, needs,
 };
 use crate::wire::stubs::compute_node::{
     EvaluateRequest, InitialiseReply, InitialiseRequest, TrainRequest,
@@ -47,9 +48,9 @@ pub(super) struct Job {
     pub(super) request: Request,
     /// Blobs the node needs for it: digest and bytes.
     pub(super) blobs: Vec<(Bytes, Held)>,
-    /// Whether the answer needs a fingerprint.
     /// What is added to the gradients.
     pub(super) correction: Option<Correction>,
+    /// Whether the answer needs a fingerprint.
     pub(super) audited: bool,
     pub(super) limit: Duration,
 }
@@ -62,17 +63,26 @@ impl Job {
 
     /// An ability that it takes and the node has not, and what cannot be done without.
     fn lacking(&self, abilities: &Abilities) -> Option<(&'static str, &'static str)> {
+        let mut needed = Vec::new();
         match &self.request {
             Request::Train(request, _) => {
-                let corrected = self.correction.as_ref();
-                let corrected = corrected.map(|_| (CORRECTION, "correct its gradients"));
-                let flipped = request.flip_labels == Some(true);
-                let flipped = flipped.then_some((FLIPS, "train on false labels"));
-                let mut needed = needs(&request.training).chain(corrected).chain(flipped);
-                needed.find(|(ability, _)| !abilities.has(ability))
+                needed.extend(needs(&request.training));
+                if self.correction.is_some() {
+                    needed.push((CORRECTION, "correct its gradients"));
+                }
+                if request.flip_labels == Some(true) {
+                    needed.push((FLIPS, "train on false labels"));
+                }
             }
-            _ => None,
+            Request::Evaluate(..) => needed.push((EVALUATES, "evaluate")),
+            Request::Initialise(_) => needed.push((INITIALISES, "give first parameters")),
         }
+        if !self.blobs.is_empty() {
+            needed.push((BLOBS, "take long payloads"));
+        }
+        needed
+            .into_iter()
+            .find(|(ability, _)| !abilities.has(ability))
     }
 }
 

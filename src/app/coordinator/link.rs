@@ -16,14 +16,28 @@ use super::pulse::{self, Question};
 use crate::cluster::AttemptId;
 use crate::net::{Address, Control};
 use crate::sync::mpsc;
-use crate::wire::convert::{CORRECTION, FLIPS, FOLDS, MOMENTUM, PROXIMAL, WEIGHT_DECAY};
+use crate::wire::convert::{
+    BLOBS, CANCELS, CORRECTION, EVALUATES, FLIPS, FOLDS, INITIALISES, MOMENTUM, PROXIMAL,
+    WEIGHT_DECAY,
+};
 use crate::wire::stubs::compute_node::HelloReply;
 
 /// Stacks of the threads here are small: there may be thousands.
 const STACK: usize = 256 << 10;
 
 /// Abilities that requests depend on.
-const KNOWN: [&str; 6] = [FOLDS, MOMENTUM, WEIGHT_DECAY, PROXIMAL, CORRECTION, FLIPS];
+const KNOWN: [&str; 10] = [
+    EVALUATES,
+    INITIALISES,
+    CANCELS,
+    BLOBS,
+    FOLDS,
+    MOMENTUM,
+    WEIGHT_DECAY,
+    PROXIMAL,
+    CORRECTION,
+    FLIPS,
+];
 
 /// What a node can do beyond the necessary, as far as requests depend on it: a bit for each of [`KNOWN`].
 #[derive(Debug, Default)]
@@ -110,11 +124,11 @@ impl Link {
         Ok(())
     }
 
-    /// Nobody waits for this attempt any more: the node is told, and the lane's connection is closed,
+    /// Nobody waits for this attempt any more: a node that can be told is, and the lane's connection is closed,
     /// which frees the lane at once whatever the node does.
     pub(super) fn abandon(&self, attempt: AttemptId) {
         for lane in &self.lanes {
-            if lane.in_hand.abandon(attempt) {
+            if lane.in_hand.abandon(attempt) && self.abilities.has(CANCELS) {
                 self.ask(Question::Cancel(attempt));
             }
         }

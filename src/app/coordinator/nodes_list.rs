@@ -77,7 +77,7 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
 fn read_file(path: &Path) -> Result<Vec<Address>, String> {
     let name = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|error| {
-        format!("cannot read the list of nodes {name}: {error}; name another with --nodes FILE")
+        format!("cannot read the list of nodes {name}: {error}; name another with --nodes FILE, or let nodes join by themselves with --nodes none")
     })?;
     parse_nodes(&name, &text).map_err(|error| error.to_string())
 }

@@ -36,10 +36,10 @@ use crate::wire::stubs::types::{
 
 /// What a node can do beyond the necessary.
 const ABILITIES: [&str; 10] = [
-    "evaluate",
-    "initialise",
-    "cancel",
-    "blobs",
+    convert::EVALUATES,
+    convert::INITIALISES,
+    convert::CANCELS,
+    convert::BLOBS,
     convert::FOLDS,
     convert::MOMENTUM,
     convert::WEIGHT_DECAY,

@@ -22,6 +22,14 @@ pub const SOFTWARE: &str = concat!("roundtable/", env!("CARGO_PKG_VERSION"));
 pub const RAW: &str = "raw";
 /// An exact sum of updates, as integers.
 pub const EXACT: &str = "exact";
+/// The ability to evaluate on rows of its own.
+pub const EVALUATES: &str = "evaluate";
+/// The ability to give first parameters of a model.
+pub const INITIALISES: &str = "initialise";
+/// The ability to be called off.
+pub const CANCELS: &str = "cancel";
+/// The ability to take and give long payloads in chunks.
+pub const BLOBS: &str = "blobs";
 /// The ability to train several shards in one task, and to answer with their exact sum.
 pub const FOLDS: &str = "fold";
 /// The ability to take steps with momentum.

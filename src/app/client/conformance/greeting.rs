@@ -1,0 +1,101 @@
+//! What a node says of itself: hello and heartbeats.
+
+use std::collections::BTreeSet;
+
+use super::bench::{self, Bench};
+use super::check::{Check, Checked, failed};
+use crate::wire::convert::foreign;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: "hello",
+        rule: "it names the protocol's version, an incarnation, and its own rows, each shard by another name",
+        idl: "compute_node.thrift HelloReply",
+        section: "hello",
+        run: hello,
+    },
+    Check {
+        name: "hello: same incarnation",
+        rule: "the incarnation changes when the node is restarted, and only then",
+        idl: "compute_node.thrift HelloReply.incarnation",
+        section: "hello",
+        run: incarnation,
+    },
+    Check {
+        name: "heartbeat",
+        rule: "it has the hello's incarnation, and a load from 0 to 1",
+        idl: "compute_node.thrift HeartbeatReply",
+        section: "heartbeat",
+        run: heartbeat,
+    },
+];
+
+fn hello(bench: &mut Bench) -> Checked {
+    let reply = &bench.hello;
+    foreign::greeting(reply)?;
+    if let Some(slots) = reply.slots
+        && slots < 1
+    {
+        return failed(format!(
+            "it has {slots} slots; nothing could ever be asked of it"
+        ));
+    }
+    let hosted = reply.hosted.as_deref().unwrap_or_default();
+    let mut names = BTreeSet::new();
+    for shard in hosted {
+        if shard.name.is_empty() || shard.rows < 1 {
+            return failed(format!(
+                "it hosts {} rows by the name `{}`",
+                shard.rows, shard.name
+            ));
+        }
+        if !names.insert(shard.name.as_str()) {
+            return failed(format!("two shards it hosts are called `{}`", shard.name));
+        }
+    }
+    let hello = &reply.hello;
+    let software = hello.software.as_deref().unwrap_or("no name of a program");
+    let abilities: Vec<&str> = hello
+        .abilities
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let abilities = match abilities[..] {
+        [] => "none".to_owned(),
+        _ => abilities.join(", "),
+    };
+    let version = (hello.protocol_major, hello.protocol_minor);
+    Ok(format!(
+        "{software}, protocol {}.{}; abilities: {abilities}; shards of its own: {}",
+        version.0,
+        version.1,
+        hosted.len()
+    ))
+}
+
+fn incarnation(bench: &mut Bench) -> Checked {
+    let known = bench.hello.incarnation;
+    let again = bench::hello(&mut bench.open()?, bench.deadline())?.incarnation;
+    match again == known {
+        true => Ok(format!("{known} twice")),
+        false => failed(format!("{known} at first, {again} when asked again")),
+    }
+}
+
+fn heartbeat(bench: &mut Bench) -> Checked {
+    let reply = bench.beat()?;
+    if reply.incarnation != bench.hello.incarnation {
+        return failed(format!(
+            "its incarnation is {}, that of its hello {}: it would be taken for restarted at every beat",
+            reply.incarnation, bench.hello.incarnation
+        ));
+    }
+    match reply.load {
+        Some(load) if !(0.0..=1.0).contains(&load) => {
+            failed(format!("its load is {load}, which is not between 0 and 1"))
+        }
+        Some(load) => Ok(format!("load {load:.2}")),
+        None => Ok("it tells no load, which is taken for 0".to_owned()),
+    }
+}
