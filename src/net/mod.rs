@@ -30,6 +30,7 @@ mod conversation;
 mod deadline;
 mod ending;
 mod error;
+pub mod http;
 mod limits;
 mod nodes_file;
 mod opening;
