@@ -197,6 +197,9 @@ fn start(
         cluster.address(),
         cluster.nodes()
     ));
+    if let Some(url) = cluster.dashboard() {
+        view.say(&format!("dashboard at {url}"));
+    }
     Ok(cluster)
 }
 

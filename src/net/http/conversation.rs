@@ -36,11 +36,7 @@ pub(super) fn attend(handler: impl Handler) -> impl Fn(&Registry, &Arc<Slot>) + 
     }
 }
 
-fn converse(
-    handler: &impl Handler,
-    registry: &Registry,
-    slot: &Arc<Slot>,
-) -> Result<(), Ended> {
+fn converse(handler: &impl Handler, registry: &Registry, slot: &Arc<Slot>) -> Result<(), Ended> {
     let limits = registry.limits();
     let mut socket = ReadSocket::new(
         slot.clone(),

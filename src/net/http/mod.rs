@@ -52,10 +52,6 @@ pub fn limits() -> Limits {
 ///
 /// # Errors
 /// When the listener has no address, or a thread cannot be started.
-pub fn serve(
-    listener: TcpListener,
-    limits: Limits,
-    handler: impl Handler,
-) -> io::Result<Server> {
+pub fn serve(listener: TcpListener, limits: Limits, handler: impl Handler) -> io::Result<Server> {
     Server::attending(listener, limits, conversation::attend(handler))
 }

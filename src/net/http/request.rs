@@ -87,8 +87,13 @@ impl Request {
 
     /// The first value of this name in the query.
     pub fn asked(&self, name: &str) -> Option<&str> {
-        let mut pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+        let mut pairs = self
+            .query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='));
+        pairs
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -157,11 +162,7 @@ fn end_of_head(bytes: &[u8], from: usize) -> Option<usize> {
         .next()
 }
 
-fn read_body(
-    from: &mut impl Read,
-    mut body: Vec<u8>,
-    length: usize,
-) -> Result<Vec<u8>, ReadError> {
+fn read_body(from: &mut impl Read, mut body: Vec<u8>, length: usize) -> Result<Vec<u8>, ReadError> {
     let had = body.len().min(length);
     body.resize(length, 0);
     from.read_exact(&mut body[had..])?;
@@ -233,11 +234,17 @@ mod tests {
         let text = "POST /runs/a/cancel?x=1&token=t HTTP/1.1\r\nHost: h:1\r\nContent-Length: 3\r\n\r\nabcd";
         let request = read(text).unwrap();
         assert_eq!(request.method, Method::Post);
-        assert_eq!((&*request.path, &*request.query), ("/runs/a/cancel", "x=1&token=t"));
+        assert_eq!(
+            (&*request.path, &*request.query),
+            ("/runs/a/cancel", "x=1&token=t")
+        );
         assert_eq!(request.asked("token"), Some("t"));
         assert_eq!(request.header("host"), Some("h:1"));
         assert_eq!(request.body, b"abc");
-        assert_eq!(read("GET http://h/a HTTP/1.1\nHost: h\n\n").unwrap().path, "/a");
+        assert_eq!(
+            read("GET http://h/a HTTP/1.1\nHost: h\n\n").unwrap().path,
+            "/a"
+        );
     }
 
     #[test]

@@ -31,11 +31,7 @@ pub struct Response {
 
 impl Response {
     /// An answer with a whole body.
-    pub fn new(
-        status: u16,
-        kind: &'static str,
-        body: impl Into<Cow<'static, [u8]>>,
-    ) -> Response {
+    pub fn new(status: u16, kind: &'static str, body: impl Into<Cow<'static, [u8]>>) -> Response {
         Response {
             status,
             kind,
