@@ -205,7 +205,7 @@ impl Coordinator {
         let server = Server::start(listener, Limits::default(), service::serve(desk.clone()))
             .map_err(|error| StartError::listening(address, &error))?;
         let dashboard = config.dashboard.zip(attempts).map(|(config, attempts)| {
-            let window = Window::new(desk.clone(), attempts, server.counter());
+            let window = Window::new(desk.clone(), attempts, &server);
             Dashboard::start(config, window)
         });
         Ok(Coordinator {

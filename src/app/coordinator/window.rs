@@ -1,5 +1,6 @@
 //! What a dashboard sees of the coordinator, and the little it may do: snapshots, logs, attempts; cancel and resume.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, TryLockError};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use super::desk::Desk;
 use crate::clock;
 use crate::cluster::{Counts, Health, Time};
 use crate::fed::{Entry, Federation, RunId, RunStatus};
-use crate::net;
+use crate::net::{self, Server};
 use crate::sync::{Mutex, lock};
 use crate::wire::stubs::types::{Fault, FaultCode};
 
@@ -85,21 +86,20 @@ pub struct Window {
     attempts: Arc<Attempts>,
     calls: Box<dyn Fn() -> net::Counts + Send + Sync>,
     last: Mutex<Option<(Instant, Arc<Snapshot>)>>,
+    /// Where clients and nodes find the coordinator.
+    pub address: SocketAddr,
     /// When the coordinator began, in microseconds since 1970.
     pub began: u64,
 }
 
 impl Window {
-    pub(super) fn new(
-        desk: Arc<Desk>,
-        attempts: Arc<Attempts>,
-        calls: impl Fn() -> net::Counts + Send + Sync + 'static,
-    ) -> Window {
+    pub(super) fn new(desk: Arc<Desk>, attempts: Arc<Attempts>, server: &Server) -> Window {
         Window {
             desk,
             attempts,
-            calls: Box::new(calls),
+            calls: Box::new(server.counter()),
             last: Mutex::default(),
+            address: server.address(),
             began: clock::unix_micros(),
         }
     }

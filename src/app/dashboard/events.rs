@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use serde_json::{Value, json};
 
-use super::rows;
+use super::{reachable, rows};
 use crate::app::coordinator::{Snapshot, Window};
 use crate::clock;
 use crate::fed::{Entry, RunEvent, RunId};
@@ -78,15 +78,18 @@ impl Events {
     fn look(&mut self) -> String {
         let mut said: Vec<(&str, Value)> = Vec::new();
         let snapshot = self.window.look();
-        if !self.begun {
+        let first = !self.begun;
+        if first {
             self.begun = true;
             let (began, policy) = (self.window.began, self.window.policy());
             let version = env!("CARGO_PKG_VERSION");
-            let hello = json!({"version": version, "policy": policy, "began": began});
+            let address = reachable(self.window.address).to_string();
+            let hello =
+                json!({"version": version, "policy": policy, "began": began, "address": address});
             said.push(("hello", hello));
         }
-        said.extend(self.nodes(&snapshot).map(|value| ("nodes", value)));
-        said.extend(self.runs(&snapshot).map(|value| ("runs", value)));
+        said.extend(self.nodes(&snapshot, first).map(|value| ("nodes", value)));
+        said.extend(self.runs(&snapshot, first).map(|value| ("runs", value)));
         for followed in &mut self.followed {
             followed.tell(&self.window, &snapshot, &mut said);
         }
@@ -94,21 +97,23 @@ impl Events {
         write(&said, &cursor)
     }
 
-    fn nodes(&mut self, snapshot: &Snapshot) -> Option<Value> {
+    /// The nodes that changed; at first all of them, even if there are none.
+    fn nodes(&mut self, snapshot: &Snapshot, first: bool) -> Option<Value> {
         let rows = snapshot.nodes.iter();
         let rows = rows.map(|node| (node.address.clone(), rows::node(node)));
-        let (changed, gone) = self.nodes.changes(rows)?;
+        let changes = self.nodes.changes(rows);
+        let (changed, gone) = changes.or_else(|| first.then(Default::default))?;
         let (known, up) = (snapshot.known, snapshot.up);
         let now = rows::millis(snapshot.now);
         Some(json!({"now": now, "known": known, "up": up, "rows": changed, "gone": gone}))
     }
 
-    fn runs(&mut self, snapshot: &Snapshot) -> Option<Value> {
+    fn runs(&mut self, snapshot: &Snapshot, first: bool) -> Option<Value> {
         let order: Vec<String> = snapshot.runs.iter().map(|run| run.run.0.clone()).collect();
         let rows = snapshot.runs.iter();
         let rows = rows.map(|status| (status.run.0.clone(), rows::run(status)));
         let changes = self.runs.changes(rows);
-        if changes.is_none() && order == self.order {
+        if changes.is_none() && order == self.order && !first {
             return None;
         }
         self.order = order;

@@ -103,13 +103,7 @@ impl Dashboard {
 
     /// Where a browser finds it, with the token.
     pub fn url(&self) -> String {
-        let mut address = self.server.address();
-        if address.ip().is_unspecified() {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
+        let address = reachable(self.server.address());
         format!("http://{address}/?token={}", self.token)
     }
 }
@@ -119,6 +113,18 @@ impl Drop for Dashboard {
         self.end = None;
         self.server.stop(Duration::ZERO);
     }
+}
+
+/// An address that a program on this machine can connect to.
+fn reachable(listening: SocketAddr) -> SocketAddr {
+    let mut address = listening;
+    if listening.ip().is_unspecified() {
+        address.set_ip(match listening {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }
 
 /// What requests are answered from.
