@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::attempts::{Attempt, Attempts, Tally};
 use super::desk::Desk;
 use crate::clock;
+use crate::cluster::policy::POLICIES;
 use crate::cluster::{Counts, Health, Time};
 use crate::fed::{Entry, Federation, RunId, RunStatus};
 use crate::net::{self, Server};
@@ -104,9 +105,10 @@ impl Window {
         }
     }
 
-    /// Spec of the scheduling policy.
+    /// Name of the scheduling policy.
     pub fn policy(&self) -> &str {
-        &self.desk.policy
+        let row = POLICIES.row(&self.desk.policy);
+        row.map_or(&self.desk.policy, |row| row.name)
     }
 
     /// The coordinator now, or a moment ago.

@@ -155,7 +155,7 @@ export class Chart {
       sample.style.stroke = `var(--line-${curve.place + 1})`;
       if (DASHES[curve.place] || curve.faint) sample.style.strokeDasharray = curve.faint ? "2 3" : DASHES[curve.place];
       const name = named ? `${curve.name} ` : "";
-      return element("span", { class: "key" }, drawing("svg", { viewBox: "0 0 20 8", "aria-hidden": "true" }, sample), `${name}${measure(found?.[1])}`, " ");
+      return element("span", { class: "key" }, drawing("svg", { viewBox: "0 0 20 8", "aria-hidden": "true" }, sample), `${name}${measure(found?.[1])}`);
     });
     this.keys.replaceChildren(...keys);
     say(this.at, this.hover === null ? "" : `round ${this.hover}`);

@@ -61,11 +61,13 @@ pub(super) struct Events {
 impl Events {
     /// For a page that asks for `runs=A,B` and has what the id of its last event says.
     pub(super) fn new(window: Arc<Window>, ended: Receiver<()>, request: &Request) -> Events {
-        let known = request.header("last-event-id").or(request.asked("after"));
+        let known = request.header("last-event-id").map(str::to_owned);
+        let known = known.or_else(|| request.asked("after")).unwrap_or_default();
+        let runs = request.asked("runs").unwrap_or_default();
         Events {
             window,
             ended,
-            followed: followed(request.asked("runs").unwrap_or(""), known.unwrap_or("")),
+            followed: followed(&runs, &known),
             nodes: Rows::default(),
             runs: Rows::default(),
             order: Vec::new(),
@@ -187,7 +189,7 @@ impl Log {
             RunEvent::Ended(ending) => {
                 self.notices.push(json!([entry.number, ending.to_string()]));
             }
-            RunEvent::Started => self.notices.push(json!([entry.number, "accepted"])),
+            RunEvent::Started => {}
         }
     }
 

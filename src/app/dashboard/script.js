@@ -245,7 +245,7 @@ function drawRuns() {
 
 function drawRun() {
   const row = state.runs.get(state.chosen);
-  for (const part of ["run", "attempts", "details"]) by(part).hidden = !row;
+  for (const part of ["run", "attempts", "notices-part", "plan-part"]) by(part).hidden = !row;
   document.title = row ? `${row.run} ${row.state} ${row.round}/${row.rounds} · Roundtable` : "Roundtable";
   if (!row) return;
   const known = facts(row.run);
@@ -293,15 +293,12 @@ function drawDetails() {
   by("notices").hidden = told.size === 0;
   by("no-notices").hidden = told.size > 0;
   const { digest } = state.runs.get(state.chosen);
-  const shown = { ...known.plan, ...(digest ? { digest } : {}) };
-  const text = JSON.stringify(shown);
-  if (by("plan").dataset.shown === text) return;
-  by("plan").dataset.shown = text;
-  const lines = Object.entries(shown).flatMap(([name, value]) => [
-    element("dt", {}, name.replaceAll("_", " ")),
-    element("dd", {}, name === "digest" ? element("code", {}, value) : String(value)),
-  ]);
-  by("plan").replaceChildren(...lines);
+  by("digest").hidden = !digest;
+  say(by("digest").querySelector("code"), digest ?? "");
+  if (by("plan").shown === known.plan) return;
+  by("plan").shown = known.plan;
+  const line = ([name, value]) => element("div", {}, element("dt", {}, name.replaceAll("_", " ")), element("dd", {}, String(value)));
+  by("plan").replaceChildren(...Object.entries(known.plan ?? {}).map(line));
 }
 
 // What can be done.

@@ -54,9 +54,13 @@ export class Timeline {
     const font = getComputedStyle(document.body).fontFamily;
     this.rule(pen, attempts, { x, height, width, colours, font, label });
     if (label > 0) this.names(pen, top, row, label, colours, font);
+    const lanes = sideBySide(attempts);
     this.boxes = attempts.map((attempt) => {
       const left = x(attempt.started);
-      const box = { attempt, left, top: top.get(attempt.node) + 1, width: Math.max(2, x(attempt.ended ?? last) - left - 0.5), height: Math.max(2, row - (row > 8 ? 4 : 1)) };
+      const { lane, of } = lanes.get(attempt);
+      const share = (row - (row > 8 ? 3 : 1)) / of;
+      const height = Math.max(1, share - (of > 1 && share > 3 ? 1 : 0));
+      const box = { attempt, left, top: top.get(attempt.node) + 1 + lane * share, width: Math.max(2, x(attempt.ended ?? last) - left - 0.5), height };
       paint(pen, box, colours);
       return box;
     });
@@ -139,6 +143,22 @@ export class Timeline {
     this.tip.style.left = `${Math.max(4, Math.min(event.clientX + 12, innerWidth - room.width - 8))}px`;
     this.tip.style.top = `${event.clientY + 16 + room.height > innerHeight ? event.clientY - room.height - 8 : event.clientY + 16}px`;
   }
+}
+
+/** Attempts that a node has in hand at the same time lie side by side: each gets the first lane that is free. */
+function sideBySide(attempts) {
+  const nodes = new Map();
+  const placed = new Map();
+  for (const attempt of [...attempts].sort((a, b) => a.started - b.started)) {
+    if (!nodes.has(attempt.node)) nodes.set(attempt.node, []);
+    const ends = nodes.get(attempt.node);
+    const free = ends.findIndex((end) => end <= attempt.started);
+    const lane = free < 0 ? ends.length : free;
+    ends[lane] = attempt.ended ?? Infinity;
+    placed.set(attempt, { lane, of: ends });
+  }
+  for (const place of placed.values()) place.of = place.of.length;
+  return placed;
 }
 
 function palette() {

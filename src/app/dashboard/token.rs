@@ -108,10 +108,12 @@ impl Guard {
         }
         let needed = wish == Wish::Act || (wish == Wish::Look && !self.loopback);
         let bearer = request.header("authorization");
-        let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+        let bearer = bearer
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .map(str::to_owned);
         // In an address a token is good for looking only: links are followed from anywhere.
         let asked = request.asked("token").filter(|_| wish == Wish::Look);
-        if !needed || bearer.or(asked).is_some_and(|given| self.token.is(given)) {
+        if !needed || bearer.or(asked).is_some_and(|given| self.token.is(&given)) {
             return Ok(());
         }
         let hint = "the token is missing or wrong: open the address that was printed at start";

@@ -85,15 +85,15 @@ impl Request {
         values.next().is_none().then_some(value)
     }
 
-    /// The first value of this name in the query.
-    pub fn asked(&self, name: &str) -> Option<&str> {
+    /// The first value of this name in the query, its escapes undone.
+    pub fn asked(&self, name: &str) -> Option<String> {
         let mut pairs = self
             .query
             .split('&')
             .filter_map(|pair| pair.split_once('='));
         pairs
             .find(|(known, _)| *known == name)
-            .map(|(_, value)| value)
+            .map(|(_, value)| unescaped(value))
     }
 
     fn has(&self, name: &str) -> bool {
@@ -209,6 +209,25 @@ fn parse(head: &[u8]) -> Result<Request, ReadError> {
     Ok(request)
 }
 
+/// A value of a query with its escapes undone; one that is none stays as it is.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escape = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let byte = escape.filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
+        let byte = byte.and_then(|two| u8::from_str_radix(two, 16).ok());
+        let (value, left) = match (first, byte) {
+            (b'%', Some(byte)) => (byte, &after[2..]),
+            (b'+', _) => (b' ', after),
+            _ => (*first, after),
+        };
+        bytes.push(value);
+        rest = left;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// The path of a target, which may name the host before it.
 fn origin_form(target: &str) -> Option<&str> {
     let Some(rest) = target.strip_prefix("http://") else {
@@ -238,13 +257,27 @@ mod tests {
             (&*request.path, &*request.query),
             ("/runs/a/cancel", "x=1&token=t")
         );
-        assert_eq!(request.asked("token"), Some("t"));
+        assert_eq!(request.asked("token").as_deref(), Some("t"));
         assert_eq!(request.header("host"), Some("h:1"));
         assert_eq!(request.body, b"abc");
         assert_eq!(
             read("GET http://h/a HTTP/1.1\nHost: h\n\n").unwrap().path,
             "/a"
         );
+    }
+
+    #[test]
+    fn escapes_in_a_query_are_undone() {
+        for (text, plain) in [
+            ("a%2Cb%3a1", "a,b:1"),
+            ("a+b", "a b"),
+            ("%", "%"),
+            ("%2", "%2"),
+            ("%+1%zz", "% 1%zz"),
+            ("%ff", "\u{fffd}"),
+        ] {
+            assert_eq!(unescaped(text), plain);
+        }
     }
 
     #[test]
