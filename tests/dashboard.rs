@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
 use programs::watched::{TOKEN, Watched};
-use programs::{PATIENCE, Program, dial};
+use programs::{PATIENCE, dial};
 use roundtable::app::dashboard::metrics::METRICS;
 use roundtable::clock;
 use roundtable::wire::stubs::coordinator::{Plan, SubmitRequest};
@@ -248,7 +248,7 @@ fn events_go_on_after_an_id() {
     let watched = Watched::start(&[]);
     let _node = watched.node(&["1", "--load-delay", "5ms"]);
     watched.until("/readyz", 200);
-    let run = submit(&watched, "followed", 60);
+    let run = submit(&watched, "followed", 30);
     let query = format!("runs={run}");
     let mut events = watched.events(&query, "");
     let mut seen = Vec::new();
@@ -269,17 +269,14 @@ fn events_go_on_after_an_id() {
         .nth(1)
         .and_then(|entry| entry.parse().ok())
         .expect("a number");
-    while seen.last() != Some(&60) {
+    while seen.last() != Some(&30) {
         let next = again.find("series", |data| Some(rounds(data)));
-        // Entry 1 is that the run was accepted.
-        assert!(
-            next.iter().all(|round| *round >= told),
-            "{next:?} after {id}"
-        );
-        seen.extend(next.into_iter().filter(|round| *round > told - 1));
+        // Entry 1 is that the run was accepted, so round 1 is entry 2.
+        assert!(next.iter().all(|round| *round >= told), "{next:?}: {id}");
+        let last = seen.last().copied();
+        seen.extend(next.into_iter().filter(|round| Some(*round) > last));
     }
-    seen.dedup();
-    assert_eq!(seen, (1..=60).collect::<Vec<u64>>());
+    assert_eq!(seen, (1..=30).collect::<Vec<u64>>());
 }
 
 #[test]
@@ -308,8 +305,6 @@ fn what_happened_to_attempts_is_told() {
     let failed = events.find("attempts", |data| has(data, "failed"));
     assert_eq!(failed[1], lost.as_str(), "{failed}");
     assert!(failed[9].as_str().is_some_and(|reason| !reason.is_empty()));
-    watched.act(&format!("/runs/{run}/cancel"), TOKEN, "");
-    events.find("attempts", |data| has(data, "cancelled"));
 }
 
 #[test]

@@ -39,7 +39,7 @@ export class Chart {
     this.keys = element("span", { class: "keys" });
     this.at = element("span", { class: "at" });
     this.svg = drawing("svg", { role: "img", tabindex: "0", height: String(HEIGHT) });
-    figure.append(element("figcaption", {}, this.heading, this.keys, this.at), this.svg);
+    figure.append(element("figcaption", {}, this.heading, this.at, this.keys), this.svg);
     this.svg.addEventListener("pointermove", (event) => this.point(event.clientX - this.svg.getBoundingClientRect().left));
     this.svg.addEventListener("pointerleave", () => this.look(null));
     this.svg.addEventListener("blur", () => this.look(null));
