@@ -3,6 +3,8 @@
 //! It learns from the facts the core takes in and the commands that come out, and changes neither. Only a coordinator
 //! with a dashboard keeps it.
 
+mod tally;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,60 +12,12 @@ use std::time::Duration;
 use crate::cluster::{AttemptId, NodeId, Time};
 use crate::fed::{Command, Event, RunId, Work};
 use crate::sync::{Mutex, lock};
+pub use tally::{CLASSES, Outcome, Tally};
 
 /// Attempts kept of a run.
 const KEPT: usize = 2_000;
 /// Runs whose attempts are kept: those that began last.
 const RUNS: usize = 64;
-
-/// Upper ends of the classes in which durations are counted, in seconds.
-pub const CLASSES: [f64; 12] = [
-    0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0,
-];
-
-/// What became of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A node has it in hand.
-    Running,
-    /// What it brought counts.
-    Counted,
-    /// What it brought was compared with what another node brought.
-    Compared,
-    /// The node declined it.
-    Refused,
-    /// It failed, or what it brought was not acceptable, for this reason.
-    Failed(Arc<str>),
-    /// Nobody waited for it any more.
-    Cancelled,
-    /// It was answered when nobody waited for it any more.
-    Late,
-}
-
-impl Outcome {
-    /// Names of all outcomes that end an attempt, as [`Outcome::name`] gives them.
-    pub const ENDS: [&str; 6] = [
-        "counted",
-        "compared",
-        "refused",
-        "failed",
-        "cancelled",
-        "late",
-    ];
-
-    /// Its name in one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Outcome::Running => "running",
-            Outcome::Counted => Outcome::ENDS[0],
-            Outcome::Compared => Outcome::ENDS[1],
-            Outcome::Refused => Outcome::ENDS[2],
-            Outcome::Failed(_) => Outcome::ENDS[3],
-            Outcome::Cancelled => Outcome::ENDS[4],
-            Outcome::Late => Outcome::ENDS[5],
-        }
-    }
-}
 
 /// What kind of work an attempt is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,31 +55,6 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// The change of this ring that was its last.
     pub changed: u64,
-}
-
-/// How attempts ended since the coordinator began.
-#[derive(Clone, Debug, Default)]
-pub struct Tally {
-    /// Attempts by how they ended, in the order of [`Outcome::ENDS`].
-    pub ends: [u64; Outcome::ENDS.len()],
-    /// Answered attempts by how long they took: those up to each of [`CLASSES`], and the longer ones.
-    pub durations: [u64; CLASSES.len() + 1],
-    /// How long answered attempts took together.
-    pub took: Duration,
-}
-
-impl Tally {
-    fn count(&mut self, outcome: &Outcome, took: Duration) {
-        let place = Outcome::ENDS.iter().position(|end| *end == outcome.name());
-        if let Some(place) = place {
-            self.ends[place] += 1;
-        }
-        if matches!(outcome, Outcome::Counted | Outcome::Compared) {
-            let seconds = took.as_secs_f64();
-            self.durations[CLASSES.partition_point(|end| *end < seconds)] += 1;
-            self.took += took;
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -354,119 +283,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run() -> RunId {
-        RunId("r".to_owned())
-    }
-
-    fn dispatch(id: u64) -> Command {
-        Command::Dispatch {
-            attempt: AttemptId(id),
-            node: NodeId(1),
-            run: run(),
-            work: Work::Train {
-                round: 1,
-                shards: [4, 5].into(),
-            },
-            may_refuse: false,
-            audited: false,
-            limit: Duration::ZERO,
-        }
-    }
-
-    fn note(attempts: &Attempts, at: u64, said: Said, commands: &[Command], failed: Option<&str>) {
-        let failed = |_| failed.map(Arc::from);
-        attempts.note(Time(at), said, commands, failed, |_| "n:1".into());
-    }
-
-    fn outcomes(attempts: &Attempts) -> Vec<&'static str> {
-        let (all, _) = attempts.since(&run(), 0, usize::MAX);
-        let mut all: Vec<_> = all
-            .iter()
-            .map(|one| (one.number, one.outcome.name()))
-            .collect();
-        all.sort_unstable();
-        all.into_iter().map(|(_, name)| name).collect()
-    }
-
-    #[test]
-    fn each_end_has_its_name() {
-        let attempts = Attempts::default();
-        let all: Vec<Command> = (1..=8).map(dispatch).collect();
-        note(&attempts, 0, Said::Nothing, &all, None);
-        let id = AttemptId;
-        note(&attempts, 1, Said::Answered(id(1)), &[], None);
-        note(
-            &attempts,
-            2,
-            Said::Answered(id(2)),
-            &[Command::Discard(id(2))],
-            None,
-        );
-        note(&attempts, 3, Said::Refused(id(3)), &[], None);
-        note(&attempts, 4, Said::Failed(id(4), "gone".into()), &[], None);
-        let cancel = |of| [Command::Cancel(id(of), NodeId(1))];
-        note(&attempts, 5, Said::Nothing, &cancel(5), None);
-        note(&attempts, 6, Said::Nothing, &cancel(6), None);
-        note(
-            &attempts,
-            7,
-            Said::Answered(id(6)),
-            &[Command::Discard(id(6))],
-            None,
-        );
-        note(&attempts, 8, Said::Nothing, &cancel(7), Some("silent"));
-        let mut ends = Outcome::ENDS.to_vec();
-        ends.extend(["failed", "running"]);
-        assert_eq!(outcomes(&attempts), ends);
-        assert_eq!(attempts.tally().ends, [1, 1, 1, 2, 2, 1]);
-        // What was closed on fails too, and that is no news.
-        note(
-            &attempts,
-            9,
-            Said::Failed(id(5), "closed".into()),
-            &[],
-            None,
-        );
-        assert_eq!(outcomes(&attempts), ends);
-    }
-
-    #[test]
-    fn whoever_asks_gets_what_changed_since() {
-        let attempts = Attempts::default();
-        note(
-            &attempts,
-            0,
-            Said::Nothing,
-            &[dispatch(1), dispatch(2)],
-            None,
-        );
-        let (first, reached) = attempts.since(&run(), 0, 1);
-        assert_eq!((first.len(), first[0].number, reached), (1, 1, 1));
-        let (second, reached) = attempts.since(&run(), reached, 10);
-        assert_eq!((second.len(), second[0].number, reached), (1, 2, 2));
-        note(&attempts, 5, Said::Answered(AttemptId(1)), &[], None);
-        let (changed, reached) = attempts.since(&run(), reached, 10);
-        assert_eq!((changed[0].number, changed[0].ended), (1, Some(Time(5))));
-        assert_eq!(attempts.since(&run(), reached, 10).0.len(), 0);
-        assert_eq!(
-            attempts.since(&run(), 1_000, 10).0.len(),
-            2,
-            "another life's number"
-        );
-    }
-
-    #[test]
-    fn rings_are_bounded_and_go_with_their_runs() {
-        let attempts = Attempts::default();
-        for id in 0..KEPT as u64 + 10 {
-            note(&attempts, id, Said::Nothing, &[dispatch(id)], None);
-            note(&attempts, id, Said::Answered(AttemptId(id)), &[], None);
-        }
-        assert_eq!(outcomes(&attempts).len(), KEPT);
-        note(&attempts, 0, Said::Nothing, &[Command::Forget(run())], None);
-        assert_eq!(outcomes(&attempts).len(), 0);
-    }
-}
+mod tests;

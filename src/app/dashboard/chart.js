@@ -1,6 +1,6 @@
 // Curves over rounds: a small line chart in SVG, with a cross-hair for pointer and keyboard.
 
-import { drawing, element, measure, say } from "./text.js";
+import { count, drawing, element, measure, say } from "./text.js";
 
 const HEIGHT = 210;
 const EDGE = { left: 46, right: 10, top: 8, bottom: 24 };
@@ -118,7 +118,9 @@ export class Chart {
     const across = ticks(first, last, Math.max(2, Math.floor(inner / 90))).filter((round) => round > 0 && round <= last && Number.isInteger(round));
     for (const round of new Set([1, ...across])) {
       if (round !== 1 && x(round) - x(1) < 30) continue;
-      parts.push(drawing("text", { x: x(round).toFixed(1), y: HEIGHT - 6, "text-anchor": "middle" }, String(round)));
+      const anchor = x(round) > this.width - 26 ? "end" : "middle";
+      const at = anchor === "end" ? this.width - EDGE.right : x(round);
+      parts.push(drawing("text", { x: at.toFixed(1), y: HEIGHT - 6, "text-anchor": anchor }, count(round)));
     }
     return { x, y };
   }
@@ -158,7 +160,7 @@ export class Chart {
       return element("span", { class: "key" }, drawing("svg", { viewBox: "0 0 20 8", "aria-hidden": "true" }, sample), `${name}${measure(found?.[1])}`);
     });
     this.keys.replaceChildren(...keys);
-    say(this.at, this.hover === null ? "" : `round ${this.hover}`);
+    say(this.at, this.hover === null ? "" : `round ${count(this.hover)}`);
   }
 
   description() {

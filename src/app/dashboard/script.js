@@ -252,7 +252,7 @@ function drawRun() {
   const last = known.rounds.at(-1);
   say(by("run-name"), row.run);
   say(by("run-state"), row.state);
-  mark(by("run-state"), "data-state", row.state);
+  for (const part of ["run-state", "activity"]) mark(by(part), "data-state", row.state);
   say(by("activity"), row.state === "succeeded" ? `finished in ${span(row.seconds)}` : row.activity);
   by("cancel").hidden = row.state !== "running";
   by("resume").hidden = row.state !== "stopped";
@@ -290,7 +290,7 @@ function drawDetails() {
   const known = facts(state.chosen);
   const told = new Map([...known.notices].reverse());
   notices.show(told.keys(), (number) => told.get(number));
-  by("notices").hidden = told.size === 0;
+  by("told").hidden = told.size === 0;
   by("no-notices").hidden = told.size > 0;
   const { digest } = state.runs.get(state.chosen);
   by("digest").hidden = !digest;

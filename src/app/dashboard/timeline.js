@@ -99,7 +99,7 @@ export class Timeline {
       pen.fillRect(left, 0, 1, height);
       if (left < free) continue;
       pen.fillStyle = colours.muted;
-      const text = `round ${round}`;
+      const text = `round ${count(round)}`;
       const room = pen.measureText(text).width;
       if (left + room + 4 <= this.frame.clientWidth) pen.fillText(text, left + 4, HEAD / 2);
       free = left + room + 14;
@@ -136,7 +136,7 @@ export class Timeline {
     if (!box) return;
     const { attempt } = box;
     const took = span(((attempt.ended ?? this.now) - attempt.started) / 1e3);
-    const lines = [`${attempt.node}`, `${attempt.round ? `round ${attempt.round}, ` : ""}${work(attempt)}`, `${attempt.outcome} after ${took}`];
+    const lines = [`${attempt.node}`, `${attempt.round ? `round ${count(attempt.round)}, ` : ""}${work(attempt)}`, `${attempt.outcome} after ${took}`];
     if (attempt.reason) lines.push(attempt.reason);
     say(this.tip, lines.join("\n"));
     const room = this.tip.getBoundingClientRect();
