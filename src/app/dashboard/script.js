@@ -18,7 +18,7 @@ const state = {
   nodes: new Map(), runs: new Map(), order: [],
   followed: new Map(), // run -> what is known of it beyond its row
   chosen: null, pinned: false, compared: [],
-  sort: { column: null, descending: false },
+  sort: { column: "node", descending: false },
 };
 const dirty = new Set();
 let stream = null;

@@ -79,6 +79,12 @@ export function runTable(body, choose, compare) {
   return new Rows(body, make, update);
 }
 
+/** An age in milliseconds, for people: to the second. */
+function since(age) {
+  const seconds = Math.max(0, Math.floor(age / 1e3));
+  return seconds < 100 ? `${seconds} s` : span(seconds);
+}
+
 /** The table of nodes. */
 export function nodeTable(body) {
   const make = () => {
@@ -98,7 +104,7 @@ export function nodeTable(body) {
     say(cells.busy, `${row.busy} / ${row.slots}`);
     for (const key of ["hosted", "speed", "completed", "failed", "refused"]) say(cells[key], count(row[key]));
     mark(cells.failed, "data-zero", row.failed === 0 ? "" : null);
-    const age = row.failed_at === null ? "" : ` (${span(Math.max(0, Math.floor((now - row.failed_at) / 1e3)))} ago)`;
+    const age = row.failed_at === null ? "" : ` (${since(now - row.failed_at)} ago)`;
     say(cells.failure, row.failure === null ? "" : `${row.failure}${age}`);
   };
   return new Rows(body, make, update);
@@ -124,12 +130,12 @@ export function attemptTable(body) {
   return new Rows(body, make, update);
 }
 
+// Numbers in names count as numbers: node 9 comes before node 10.
+const text = new Intl.Collator("en", { numeric: true });
+
 /** Names in the order of a column; equal ones as they came. */
 export function sorted(rows, column, descending) {
-  const values = [...rows.values()];
-  if (column) {
-    const order = (a, b) => (typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : (a ?? -1) - (b ?? -1));
-    values.sort((a, b) => order(a[column], b[column]) * (descending ? -1 : 1));
-  }
+  const order = (a, b) => (typeof a === "string" ? text.compare(a, b) : (a ?? -1) - (b ?? -1));
+  const values = [...rows.values()].sort((a, b) => order(a[column], b[column]) * (descending ? -1 : 1));
   return values.map((row) => row.node);
 }

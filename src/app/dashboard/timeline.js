@@ -4,6 +4,7 @@ import { count, element, say, span, work } from "./text.js";
 
 const OUTCOMES = ["counted", "running", "compared", "refused", "failed", "cancelled", "late"];
 const HEAD = 18;
+const names = new Intl.Collator("en", { numeric: true });
 
 /** Height of a node's row: with few nodes there is room for their names. */
 const rowHeight = (nodes) => (nodes <= 16 ? 20 : nodes <= 32 ? 14 : nodes <= 80 ? 7 : 4);
@@ -41,7 +42,7 @@ export class Timeline {
     const width = this.frame.clientWidth;
     if (width === 0) return;
     const attempts = this.chosen();
-    const nodes = [...new Set(attempts.map((attempt) => attempt.node))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+    const nodes = [...new Set(attempts.map((attempt) => attempt.node))].sort(names.compare);
     const row = rowHeight(nodes.length);
     const label = row >= 12 ? Math.min(170, width * 0.3) : 0;
     const height = HEAD + Math.max(1, nodes.length) * row + 4;

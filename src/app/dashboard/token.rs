@@ -166,7 +166,6 @@ mod tests {
             ("localhost:8105", true),
             ("127.0.0.1:8105", true),
             ("[::1]:8105", true),
-            ("::1", true),
             ("evil.example:8105", false),
             ("localhost.evil.example", false),
             ("127.0.0.1.evil.example", false),
