@@ -82,8 +82,7 @@ struct Arguments {
         long,
         value_name = "TOKEN",
         env = "ROUNDTABLE_DASHBOARD_TOKEN",
-        hide_env_values = true,
-        requires = "dashboard"
+        hide_env_values = true
     )]
     dashboard_token: Option<dashboard::Token>,
 
