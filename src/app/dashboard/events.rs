@@ -30,8 +30,9 @@ const NOTICES: usize = 100;
 /// Entries read at a time, and in how many parts at one look.
 const ENTRIES: usize = 500;
 const PARTS: usize = 40;
-/// Attempts of a run told at one look.
+/// Attempts of a run told at one look, and at the first.
 const ATTEMPTS: usize = 500;
+const FIRST_ATTEMPTS: usize = 2_000;
 
 /// A run that is followed, and how far it was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +165,12 @@ impl Followed {
             let series = json!({"run": id, "rounds": rounds, "notices": notices});
             said.push(("series", series));
         }
-        let (attempts, reached) = window.attempts(&self.run, self.change, ATTEMPTS);
+        let most = if self.change == 0 {
+            FIRST_ATTEMPTS
+        } else {
+            ATTEMPTS
+        };
+        let (attempts, reached) = window.attempts(&self.run, self.change, most);
         self.change = reached;
         if !attempts.is_empty() {
             let rows: Vec<Value> = attempts.iter().map(rows::attempt).collect();

@@ -100,7 +100,8 @@ export function nodeTable(body) {
     say(cells.node, row.node);
     say(cells.state, row.state);
     mark(cells.state, "data-state", row.state);
-    fill(load, row.load, `${Math.round(row.load * 100)} %`);
+    const there = row.state !== "down" && row.state !== "new";
+    fill(load, there ? row.load : 0, there ? `${Math.round(row.load * 100)} %` : "–");
     say(cells.busy, `${row.busy} / ${row.slots}`);
     for (const key of ["hosted", "speed", "completed", "failed", "refused"]) say(cells[key], count(row[key]));
     mark(cells.failed, "data-zero", row.failed === 0 ? "" : null);
