@@ -36,7 +36,6 @@ pub struct Attempt {
     /// Counts the attempts of its run from 1.
     pub number: u64,
     id: AttemptId,
-    node: NodeId,
     /// Where it went.
     pub address: Arc<str>,
     /// What it is.
@@ -71,13 +70,21 @@ impl Ring {
     }
 }
 
+/// An attempt that a node has in hand.
+#[derive(Debug)]
+struct Open {
+    run: RunId,
+    node: NodeId,
+    started: Time,
+}
+
 #[derive(Debug, Default)]
 struct State {
     rings: BTreeMap<RunId, Ring>,
     /// Runs in the order in which they began.
     order: VecDeque<RunId>,
-    /// Attempts that nodes have in hand.
-    open: BTreeMap<AttemptId, RunId>,
+    /// Attempts that nodes have in hand, also those that their ring has forgotten.
+    open: BTreeMap<AttemptId, Open>,
     tally: Tally,
 }
 
@@ -125,7 +132,7 @@ impl Attempts {
         match said {
             Said::Answered(id) => {
                 let dropped = commands.contains(&Command::Discard(id));
-                let end = |attempt: &Attempt| match failed(attempt.node) {
+                let end = |node| match failed(node) {
                     Some(reason) => Outcome::Failed(reason),
                     None if dropped => Outcome::Compared,
                     None => Outcome::Counted,
@@ -135,7 +142,7 @@ impl Attempts {
                 }
             }
             Said::Refused(id) => {
-                let end = |attempt: &Attempt| match failed(attempt.node) {
+                let end = |node| match failed(node) {
                     Some(reason) => Outcome::Failed(reason),
                     None => Outcome::Refused,
                 };
@@ -222,7 +229,6 @@ impl State {
         ring.attempts.push_back(Attempt {
             number: ring.dispatched,
             id,
-            node,
             address,
             kind,
             round,
@@ -236,25 +242,25 @@ impl State {
         if ring.attempts.len() > KEPT {
             ring.attempts.pop_front();
         }
-        self.open.insert(id, run.clone());
+        let (run, started) = (run.clone(), now);
+        self.open.insert(id, Open { run, node, started });
     }
 
     /// Ends an attempt that a node has in hand; says whether one had.
-    fn end(&mut self, now: Time, id: AttemptId, how: impl FnOnce(&Attempt) -> Outcome) -> bool {
-        let Some(run) = self.open.remove(&id) else {
+    fn end(&mut self, now: Time, id: AttemptId, how: impl FnOnce(NodeId) -> Outcome) -> bool {
+        let Some(open) = self.open.remove(&id) else {
             return false;
         };
-        let Some(ring) = self.rings.get_mut(&run) else {
-            return true;
-        };
-        ring.changes += 1;
-        let changes = ring.changes;
-        if let Some(attempt) = ring.find(id) {
-            attempt.outcome = how(attempt);
-            attempt.ended = Some(now);
-            attempt.changed = changes;
-            self.tally
-                .count(&attempt.outcome, now.since(attempt.started));
+        let outcome = how(open.node);
+        self.tally.count(&outcome, now.since(open.started));
+        if let Some(ring) = self.rings.get_mut(&open.run) {
+            ring.changes += 1;
+            let changes = ring.changes;
+            if let Some(attempt) = ring.find(id) {
+                attempt.outcome = outcome;
+                attempt.ended = Some(now);
+                attempt.changed = changes;
+            }
         }
         true
     }
@@ -278,7 +284,7 @@ impl State {
     fn forget(&mut self, run: &RunId) {
         self.rings.remove(run);
         self.order.retain(|known| known != run);
-        self.open.retain(|_, of| of != run);
+        self.open.retain(|_, open| open.run != *run);
     }
 }
 

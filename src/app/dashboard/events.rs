@@ -249,7 +249,12 @@ impl Rows {
 fn followed(runs: &str, known: &str) -> Vec<Followed> {
     let known: Vec<(&str, u64, u64)> = known.split(',').filter_map(reached).collect();
     let mut followed: Vec<Followed> = Vec::new();
-    for run in runs.split(',').filter(|run| !run.is_empty()) {
+    // Whatever else it is, it is no name of a run, and must not become a line of the stream.
+    let is_name = |run: &&str| {
+        let plain = run.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        plain && (1..=64).contains(&run.len())
+    };
+    for run in runs.split(',').filter(is_name) {
         let is_new = followed.iter().all(|other| other.run.0 != run);
         if is_new && followed.len() < FOLLOWED {
             let at = known.iter().find(|(name, _, _)| *name == run);
@@ -304,6 +309,7 @@ mod tests {
         assert_eq!(found, [("b", 0, 0), ("a", 7, 3), ("c", 0, 0)]);
         assert_eq!(cursor(&asked), "b:0:0,a:7:3,c:0:0");
         assert_eq!(followed("1,2,3,4,5,6,7,8", "").len(), FOLLOWED);
+        assert!(followed("a\nevent: false,a b", "").is_empty());
     }
 
     #[test]

@@ -106,11 +106,15 @@ fn whoever_asks_gets_what_changed_since() {
 #[test]
 fn rings_are_bounded_and_go_with_their_runs() {
     let attempts = Attempts::default();
-    for id in 0..KEPT as u64 + 10 {
+    note(&attempts, 0, Said::Nothing, &[dispatch(0)], None);
+    for id in 1..=KEPT as u64 {
         note(&attempts, id, Said::Nothing, &[dispatch(id)], None);
         note(&attempts, id, Said::Answered(AttemptId(id)), &[], None);
     }
     assert_eq!(outcomes(&attempts).len(), KEPT);
+    note(&attempts, 9, Said::Answered(AttemptId(0)), &[], None);
+    let ended = attempts.tally().ends[0];
+    assert_eq!(ended, KEPT as u64 + 1, "counted, though forgotten");
     note(&attempts, 0, Said::Nothing, &[Command::Forget(run())], None);
     assert_eq!(outcomes(&attempts).len(), 0);
 }
