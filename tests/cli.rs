@@ -327,7 +327,7 @@ fn help_lists_every_row_of_every_table() {
         ),
         (
             COORDINATOR,
-            "--nodes --retries --heartbeat --quorum --bind --data-root",
+            "--nodes --retries --heartbeat --quorum --bind --data-root --dashboard --dashboard-token",
         ),
         (
             CLIENT,

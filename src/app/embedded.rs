@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::StartError;
 use super::coordinator::{self, Coordinator, NodeList};
+use super::dashboard;
 use super::node::{self, Load, Node};
 use crate::net::Address;
 use crate::seed::Seed;
@@ -23,6 +24,8 @@ pub struct Config {
     pub data_root: PathBuf,
     /// Where runs are kept; none if they end with the cluster.
     pub state: Option<PathBuf>,
+    /// Where browsers can look on, if they can.
+    pub dashboard: Option<dashboard::Config>,
 }
 
 impl Default for Config {
@@ -33,6 +36,7 @@ impl Default for Config {
             load: Load::Probability(0.0),
             data_root: PathBuf::from("."),
             state: None,
+            dashboard: None,
         }
     }
 }
@@ -70,6 +74,7 @@ impl Cluster {
             nodes: NodeList::Fixed(addresses),
             data_root: config.data_root,
             state: config.state,
+            dashboard: config.dashboard,
             ..coordinator::Config::default()
         })?;
         Ok(Cluster { coordinator, nodes })
@@ -78,6 +83,11 @@ impl Cluster {
     /// Where its coordinator listens.
     pub fn address(&self) -> Address {
         self.coordinator.address().into()
+    }
+
+    /// Where a browser finds its dashboard, with the token, if it has one.
+    pub fn dashboard(&self) -> Option<String> {
+        self.coordinator.dashboard()
     }
 
     /// How many nodes it has.

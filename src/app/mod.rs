@@ -4,6 +4,7 @@ mod alarm;
 pub mod client;
 pub mod clock;
 pub mod coordinator;
+pub mod dashboard;
 pub mod dial;
 pub mod embedded;
 pub mod held;

@@ -42,24 +42,27 @@ fn fail(error: impl Display, hint: Option<&str>) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
-/// Tells whoever started the program where it listens.
+/// Tells whoever started the program where it listens, and what else is to be known.
 ///
 /// # Errors
-/// When the line cannot be written; a reader that has gone is no error.
-fn announce(address: SocketAddr) -> io::Result<()> {
+/// When the lines cannot be written; a reader that has gone is no error.
+fn announce(address: SocketAddr, more: Option<String>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let said = writeln!(stdout, "listening on {address}").and_then(|()| stdout.flush());
+    let lines = [Some(format!("listening on {address}")), more];
+    let lines: Vec<String> = lines.into_iter().flatten().collect();
+    let said = writeln!(stdout, "{}", lines.join("\n")).and_then(|()| stdout.flush());
     match said {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         said => said,
     }
 }
 
-/// Runs a program that serves until a signal comes: starts it, says where it listens, stops it.
+/// Runs a program that serves until a signal comes: starts it, says where it listens and what else there is to say,
+/// stops it.
 pub fn serve<S>(
     bind: IpAddr,
     start: impl FnOnce() -> Result<S, StartError>,
-    address: impl FnOnce(&S) -> SocketAddr,
+    address: impl FnOnce(&S) -> (SocketAddr, Option<String>),
     stop: impl FnOnce(&S),
 ) -> ExitCode {
     log();
@@ -73,7 +76,8 @@ pub fn serve<S>(
         Ok(server) => server,
         Err(error) => return fail(error, None),
     };
-    if let Err(error) = announce(address(&server)) {
+    let (address, more) = address(&server);
+    if let Err(error) = announce(address, more) {
         return fail(format!("cannot write to the terminal: {error}"), None);
     }
     ending.wait();

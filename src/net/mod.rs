@@ -1,4 +1,4 @@
-//! Thrift over sockets: an accept loop with an end, limits, deadlines, and named failures.
+//! Thrift over sockets, and HTTP ([`http`]): an accept loop with an end, limits, deadlines, and named failures.
 //!
 //! The room knows bytes and messages, never what they say: a [`Service`] is handed one request at
 //! a time and builds whatever protocol it likes upon the streams. It imports nothing of ours but
@@ -30,6 +30,7 @@ mod conversation;
 mod deadline;
 mod ending;
 mod error;
+pub mod http;
 mod limits;
 mod nodes_file;
 mod opening;

@@ -70,13 +70,27 @@ impl Server {
         limits: Limits,
         service: impl Service,
     ) -> io::Result<Server> {
+        let obituary = Obituary::default();
+        Server::attending(listener, limits, move |registry, slot| {
+            converse(&service, registry, slot, &obituary);
+        })
+    }
+
+    /// The same for whatever is to be done with each connection, on its own thread.
+    pub(super) fn attending<A>(
+        listener: TcpListener,
+        limits: Limits,
+        attend: A,
+    ) -> io::Result<Server>
+    where
+        A: Fn(&Registry, &Arc<Slot>) + Send + Sync + 'static,
+    {
         let address = listener.local_addr()?;
         let registry = Arc::new(Registry::new(limits.within(files())));
         let listener = Arc::new(listener);
         let acceptor = Arc::new(Acceptor {
             registry: registry.clone(),
-            service,
-            obituary: Obituary::default(),
+            attend,
             complaints: Throttle::default(),
         });
         let accepted = listener.clone();
@@ -99,6 +113,12 @@ impl Server {
     /// What it has seen so far.
     pub fn counts(&self) -> Counts {
         self.registry.counts()
+    }
+
+    /// Asks for the same from elsewhere, also after the server has ended.
+    pub fn counter(&self) -> impl Fn() -> Counts + Send + Sync + 'static {
+        let registry = self.registry.clone();
+        move || registry.counts()
     }
 
     /// Accepts no more, closes idle connections at once, gives calls under way `grace` to finish
@@ -153,14 +173,13 @@ fn wake(listener: &TcpListener, address: SocketAddr) {
     let _ = TcpStream::connect_timeout(&target, Duration::from_secs(1));
 }
 
-struct Acceptor<S> {
+struct Acceptor<A> {
     registry: Arc<Registry>,
-    service: S,
-    obituary: Obituary,
+    attend: A,
     complaints: Throttle,
 }
 
-impl<S: Service> Acceptor<S> {
+impl<A: Fn(&Registry, &Arc<Slot>) + Send + Sync + 'static> Acceptor<A> {
     fn run(self: &Arc<Self>, listener: &TcpListener) {
         loop {
             let accepted = listener.accept();
@@ -190,17 +209,15 @@ impl<S: Service> Acceptor<S> {
         let spawned = thread::Builder::new()
             .name(format!("peer-{}", slot.peer.connection))
             .stack_size(self.registry.limits().stack)
-            .spawn(move || this.attend(its_slot));
+            .spawn(move || {
+                (this.attend)(&this.registry, &its_slot);
+                this.registry.release(its_slot);
+            });
         if let Err(error) = spawned {
             self.complain(|| format!("no thread for {}: {error}", slot.peer.address));
             self.registry.count(|counts| counts.refused += 1);
             self.registry.release(slot);
         }
-    }
-
-    fn attend(&self, slot: Arc<Slot>) {
-        converse(&self.service, &self.registry, &slot, &self.obituary);
-        self.registry.release(slot);
     }
 
     /// A peer that gave up while it waited is its own affair; anything else, such as too many

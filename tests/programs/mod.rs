@@ -3,11 +3,12 @@
 #![allow(dead_code)] // each test file uses its own part
 
 pub mod kept;
+pub mod watched;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use roundtable::app::dial::{self, Coordinator, Dialled};
@@ -34,20 +35,27 @@ impl Program {
 
     /// The same for a program that may end before it says so; then what it said instead.
     pub fn try_start(command: &mut Command) -> Result<Program, String> {
+        Program::try_start_and_hear(command).map(|(program, _)| program)
+    }
+
+    /// The same with what it says after that.
+    pub fn try_start_and_hear(
+        command: &mut Command,
+    ) -> Result<(Program, BufReader<ChildStdout>), String> {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the program starts");
-        let stdout = child.stdout.take().expect("its output");
+        let mut stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut line = String::new();
-        let _ = BufReader::new(stdout).read_line(&mut line);
+        let _ = stdout.read_line(&mut line);
         let address = line.trim().strip_prefix("listening on ").map(str::parse);
         match address {
-            Some(address) => Ok(Program {
-                child,
-                address: address.expect("an address"),
-            }),
+            Some(address) => {
+                let address = address.expect("an address");
+                Ok((Program { child, address }, stdout))
+            }
             None => {
                 let _ = child.kill();
                 let _ = child.wait();

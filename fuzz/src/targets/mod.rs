@@ -8,6 +8,7 @@ mod chunks;
 mod csv;
 mod fetch;
 pub mod folder;
+mod http;
 mod idx;
 mod journal;
 mod nodes;
@@ -64,6 +65,7 @@ pub const ALL: &[&Target] = &[
     &npy::TARGET,
     &partitions::TARGET,
     &nodes::TARGET,
+    &http::TARGET,
 ];
 
 /// The target of this name.

@@ -219,6 +219,9 @@ fn start(
         cluster.address(),
         cluster.nodes()
     ));
+    if let Some(url) = cluster.dashboard() {
+        view.say(&format!("dashboard at {url}"));
+    }
     Ok(cluster)
 }
 

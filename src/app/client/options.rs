@@ -1,12 +1,13 @@
 //! The options of a run and of the cluster that is started for it, and what their specs may be.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::failure::Failure;
-use crate::app::embedded;
 use crate::app::node::Load;
+use crate::app::{dashboard, embedded};
 use crate::cluster::policy::POLICIES;
 use crate::fed::aggregate::RULES;
 use crate::fed::attack::ATTACKS;
@@ -125,6 +126,10 @@ pub struct ClusterOptions {
     /// Files of data specs lie below this directory [default: the current one]
     #[arg(long, value_name = "DIR")]
     pub data_root: Option<PathBuf>,
+    /// A page for browsers while the cluster lives, at this address [default: 127.0.0.1:8105]; port 0 lets the system
+    /// choose
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = dashboard::DEFAULT)]
+    pub dashboard: Option<SocketAddr>,
 }
 
 impl ClusterOptions {
@@ -144,6 +149,7 @@ impl ClusterOptions {
             ("--policy", self.policy.is_some()),
             ("--load", self.load.is_some()),
             ("--data-root", self.data_root.is_some()),
+            ("--dashboard", self.dashboard.is_some()),
         ];
         given
             .iter()
@@ -161,6 +167,10 @@ impl From<&ClusterOptions> for embedded::Config {
             load: options.load.unwrap_or(defaults.load),
             data_root: options.data_root.clone().unwrap_or(defaults.data_root),
             state: None,
+            dashboard: options.dashboard.map(|address| dashboard::Config {
+                address,
+                token: None,
+            }),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The command line of `coordinator`: arguments to checked configuration, run, exit code.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 
 use super::{Config, Coordinator, NodeList};
-use crate::app::program;
+use crate::app::{dashboard, program};
 use crate::cluster;
 use crate::cluster::policy::POLICIES;
 use crate::seed::Seed;
@@ -70,6 +70,21 @@ struct Arguments {
     /// Files named by clients lie below this directory
     #[arg(long, value_name = "DIR", default_value = ".")]
     data_root: PathBuf,
+
+    /// A page for browsers, metrics and health over HTTP, at this address [default: 127.0.0.1:8105]; port 0 lets the
+    /// system choose. The address to open is printed, with the token
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = dashboard::DEFAULT)]
+    dashboard: Option<SocketAddr>,
+
+    /// What allows to cancel and resume runs on the dashboard, and where it is not on loopback to look at it [default:
+    /// drawn by chance]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "ROUNDTABLE_DASHBOARD_TOKEN",
+        hide_env_values = true
+    )]
+    dashboard_token: Option<dashboard::Token>,
 
     /// Seed of the random choices of policies and audits; results never depend on it
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -144,6 +159,10 @@ impl Arguments {
                 ..cluster::Config::default()
             },
             seed: Seed(self.seed),
+            dashboard: self.dashboard.map(|address| dashboard::Config {
+                address,
+                token: self.dashboard_token,
+            }),
         }
     }
 }
@@ -170,7 +189,11 @@ pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = Arguments::parse_from(given);
     let bind = arguments.bind;
     let start = || Coordinator::start(arguments.config());
-    program::serve(bind, start, Coordinator::address, |server| {
+    let address = |server: &Coordinator| {
+        let dashboard = server.dashboard().map(|url| format!("dashboard at {url}"));
+        (server.address(), dashboard)
+    };
+    program::serve(bind, start, address, |server| {
         log::info!(
             "stopping: nodes are told; runs go on when the coordinator is started again, unless --state is `none`"
         );

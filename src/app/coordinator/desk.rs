@@ -142,6 +142,23 @@ impl Desk {
         Ok(())
     }
 
+    /// Calls a run off, and says where it stands then.
+    pub(super) fn cancel(&self, run: &RunId) -> Result<RunStatus, Fault> {
+        if self.status_of(run)?.state == RunState::Running {
+            self.shell.post(Event::Cancelled(run.clone()));
+            self.follow(run, ACCEPTANCE);
+        }
+        self.status_of(run)
+    }
+
+    /// Goes on with a stopped run, and says where it stands then.
+    pub(super) fn resume(&self, run: &RunId) -> Result<RunStatus, Fault> {
+        let resumable = self.lock().resumable(run);
+        resumable.map_err(|why| refusal(run, &why))?;
+        self.shell.post(Event::Resumed(run.clone()));
+        self.status_of(run)
+    }
+
     /// Waits for the end of a run, up to `limit`.
     pub(super) fn follow(&self, run: &RunId, limit: Duration) -> Option<Ending> {
         let deadline = clock::now() + limit;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::attempts::{Attempts, Said};
 use super::board::Board;
 use super::call::{Job, Reporter};
 use super::hosts::Hosts;
@@ -17,7 +18,7 @@ use super::link::Link;
 use super::pulse::Question;
 use super::workshop::Workshop;
 use crate::app::clock::Clock;
-use crate::cluster::{AttemptId, Failure, FailureKind, NodeId, Time};
+use crate::cluster::{AttemptId, Failure, FailureKind, NodeId, Roster, Time};
 use crate::fed::{Command, Entry, Event, Federation, RunEvent, RunId};
 use crate::net::Address;
 
@@ -32,6 +33,8 @@ pub(super) struct Driver {
     /// None where nothing outlives the coordinator.
     pub(super) keeper: Option<Arc<Keeper>>,
     pub(super) board: Arc<Board>,
+    /// None where nobody looks on.
+    pub(super) attempts: Option<Arc<Attempts>>,
     pub(super) hosts: Hosts,
     pub(super) clock: Clock,
     /// How long a greeting or heartbeat may take.
@@ -47,9 +50,20 @@ impl Driver {
         // Facts that arise from carrying out come before those that wait in the queue.
         let mut own = VecDeque::from([fact]);
         while let Some(fact) = own.pop_front() {
+            let said = self.attempts.as_ref().map(|_| Said::of(&fact));
             let mut federation = lock(&self.federation);
-            let commands = federation.handle(self.clock.now(), fact);
+            let now = self.clock.now();
+            let commands = federation.handle(now, fact);
             let untried = federation.cluster().roster().untried();
+            if let (Some(attempts), Some(said)) = (&self.attempts, said) {
+                note(
+                    attempts,
+                    now,
+                    said,
+                    &commands,
+                    federation.cluster().roster(),
+                );
+            }
             drop(federation);
             for command in commands {
                 own.extend(self.carry_out(command));
@@ -186,6 +200,16 @@ impl Driver {
         }
         self.links.get_mut(&node)
     }
+}
+
+/// Tells whoever looks on what became of attempts.
+fn note(attempts: &Attempts, now: Time, said: Said, commands: &[Command], roster: &Roster) {
+    let failed = |node| {
+        let (at, failure) = roster.get(node)?.last_failure.as_ref()?;
+        (*at == now).then(|| failure.reason.as_str().into())
+    };
+    let address = |node| roster.get(node).map_or("", |node| &node.address).into();
+    attempts.note(now, said, commands, failed, address);
 }
 
 fn lock(federation: &Mutex<Federation>) -> MutexGuard<'_, Federation> {

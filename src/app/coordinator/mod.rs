@@ -1,5 +1,6 @@
 //! The coordinator: the core with threads, sockets, files and a clock around it.
 
+mod attempts;
 mod board;
 mod book;
 mod call;
@@ -30,6 +31,7 @@ mod singles;
 mod step;
 mod training;
 mod values;
+mod window;
 mod workshop;
 
 use std::collections::BTreeMap;
@@ -42,13 +44,16 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
+pub(in crate::app) use attempts::{Attempt, CLASSES, Kind, Outcome};
 pub use command_line::{command, main};
 pub use nodes_list::NodeList;
 pub(super) use rehearsal::{Rehearsal, rehearse};
 pub(super) use rows::open_source;
+pub(in crate::app) use window::{NodeFacts, Snapshot, Totals, Window};
 
 use crate::app::StartError;
 use crate::app::clock::Clock;
+use crate::app::dashboard::{self, Dashboard};
 use crate::cluster::policy::POLICIES;
 use crate::cluster::{self, Cluster};
 use crate::fed::{Event, Federation};
@@ -56,6 +61,7 @@ use crate::ml::data::Root;
 use crate::net::{Limits, Server, listen};
 use crate::seed::Seed;
 use crate::store::State;
+use attempts::Attempts;
 use call::Reporter;
 use desk::Desk;
 use driver::Driver;
@@ -89,6 +95,8 @@ pub struct Config {
     pub cluster: cluster::Config,
     /// For the random choices of policies and audits.
     pub seed: Seed,
+    /// Where browsers can look on, if they can.
+    pub dashboard: Option<dashboard::Config>,
 }
 
 impl Default for Config {
@@ -105,6 +113,7 @@ impl Default for Config {
             audit: 0.0,
             cluster: cluster::Config::default(),
             seed: Seed(1),
+            dashboard: None,
         }
     }
 }
@@ -112,6 +121,7 @@ impl Default for Config {
 /// A running coordinator. Dropping it stops it without grace.
 pub struct Coordinator {
     server: Server,
+    dashboard: Mutex<Option<Dashboard>>,
     desk: Arc<Desk>,
     shell: Arc<Shell>,
     /// Dropped to end the watch on the node list; none when it was stopped.
@@ -157,12 +167,17 @@ impl Coordinator {
         let workshop = Workshop::new(root, hosts.clone(), reporter.clone(), keeper.clone());
         let workshop = Arc::new(workshop.map_err(spawn)?);
         let board = Arc::default();
+        let attempts = config
+            .dashboard
+            .as_ref()
+            .map(|_| Arc::<Attempts>::default());
         let driver = Driver {
             federation: federation.clone(),
             reporter: reporter.clone(),
             workshop: workshop.clone(),
             keeper: keeper.clone(),
             board: Arc::clone(&board),
+            attempts: attempts.clone(),
             hosts: hosts.clone(),
             clock,
             heartbeat_timeout: timeout,
@@ -191,8 +206,13 @@ impl Coordinator {
         }
         let server = Server::start(listener, Limits::default(), service::serve(desk.clone()))
             .map_err(|error| StartError::listening(address, &error))?;
+        let dashboard = config.dashboard.zip(attempts).map(|(config, attempts)| {
+            let window = Window::new(desk.clone(), attempts, &server);
+            Dashboard::start(config, window)
+        });
         Ok(Coordinator {
             server,
+            dashboard: Mutex::new(dashboard.transpose()?),
             desk,
             shell,
             stop_watch: Mutex::new(Some(stop_watch)),
@@ -206,6 +226,15 @@ impl Coordinator {
         self.server.address()
     }
 
+    /// Where a browser finds its dashboard, with the token, if it has one.
+    pub fn dashboard(&self) -> Option<String> {
+        let dashboard = self
+            .dashboard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        dashboard.as_ref().map(Dashboard::url)
+    }
+
     /// Ends: nodes are told that runs under way are called off, or, where they are kept, put off to the next life; calls
     /// may be answered within `grace`.
     pub fn stop(&self, grace: Duration) {
@@ -216,6 +245,12 @@ impl Coordinator {
         if stop_watch.take().is_none() {
             return;
         }
+        let dashboard = self
+            .dashboard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(dashboard);
         self.desk.close(grace);
         self.server.stop(grace);
         self.shell.stop();

@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 use thrift::protocol::TBinaryOutputProtocol;
 use thrift::server::TProcessor;
 
-use super::desk::{ACCEPTANCE, Desk, EVENTS};
-use super::faults::{invalid_plan, refusal, stopping, unknown};
+use super::desk::{Desk, EVENTS};
+use super::faults::{invalid_plan, stopping, unknown};
 use super::keeper::Which;
 use super::models::ModelFile;
 use crate::app::transfer;
 use crate::clock;
-use crate::fed::{Ending, Event, Plan, RunId, RunState};
+use crate::fed::{Ending, Event, Plan, RunId};
 use crate::net::{Address, Peer, ReplyWriter, RequestReader, Service};
 use crate::wire::convert::{self, Initial, fault, plan, report};
 use crate::wire::protocol::{BinaryInput, Limits};
@@ -167,21 +167,12 @@ impl CoordinatorHandler for Visit {
     }
 
     fn cancel(&self, request: CancelRequest) -> Result<WireStatus, Fault> {
-        let run = RunId(request.run);
-        if self.desk.status_of(&run)?.state == RunState::Running {
-            self.desk.shell.post(Event::Cancelled(run.clone()));
-            self.desk.follow(&run, ACCEPTANCE);
-        }
-        let status = self.desk.status_of(&run)?;
+        let status = self.desk.cancel(&RunId(request.run))?;
         Ok(report::status(&status))
     }
 
     fn resume(&self, request: ResumeRequest) -> Result<WireStatus, Fault> {
-        let run = RunId(request.run);
-        let resumable = self.desk.lock().resumable(&run);
-        resumable.map_err(|why| refusal(&run, &why))?;
-        self.desk.shell.post(Event::Resumed(run.clone()));
-        let status = self.desk.status_of(&run)?;
+        let status = self.desk.resume(&RunId(request.run))?;
         Ok(report::status(&status))
     }
 

@@ -105,7 +105,8 @@ pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = Arguments::parse_from(given);
     let bind = arguments.bind;
     let start = || Node::start(arguments.config());
-    program::serve(bind, start, Node::address, |server| {
+    let address = |node: &Node| (node.address(), None);
+    program::serve(bind, start, address, |server| {
         log::info!(
             "leaving: tasks in hand have {} s to finish",
             GRACE.as_secs()
