@@ -347,6 +347,7 @@ fn simulation(setting: &Setting) {
                 shards: Some(100),
                 seed: None,
                 held_out: Some(0.0),
+                ..DataRef::default()
             }),
             cohort: Some(cohort),
             rounds: Some(rounds),
@@ -394,6 +395,7 @@ fn participants() {
                 shards: Some(100_000),
                 seed: None,
                 held_out: Some(0.0),
+                ..DataRef::default()
             }),
             cohort: Some(1_000),
             rounds: Some(20),
@@ -439,6 +441,7 @@ fn large() {
             shards: Some(4),
             seed: None,
             held_out: Some(0.0),
+            ..DataRef::default()
         }),
         rounds: Some(2),
         training: Some(Training {

@@ -181,6 +181,28 @@ struct InitialiseReply {
   2: required types.Payload parameters
 }
 
+/** Add up features of rows that train, for means and deviations over all nodes. */
+struct DescribeRequest {
+  1: required types.DataRef data
+  2: required list<types.ShardRef> shards
+  3: required i64 seed
+}
+
+/** Exact sums over a column, as whole numbers in two's complement, little-endian. */
+struct ColumnSums {
+  /** Of the values, in units of 2^-149, of which every float is a whole multiple. */
+  1: required binary sum
+  /** Of their squares, in units of 2^-298. */
+  2: required binary squares
+  3: required double least
+  4: required double largest
+}
+
+struct DescribeReply {
+  1: required i64 rows
+  2: required list<ColumnSums> columns
+}
+
 struct CancelRequest {
   1: required i64 attempt
   2: optional string reason
@@ -207,6 +229,8 @@ service ComputeNode {
   EvaluateReply evaluate(1: EvaluateRequest request) throws (1: types.Fault fault)
   /** Ability `initialise`. */
   InitialiseReply initialise(1: InitialiseRequest request) throws (1: types.Fault fault)
+  /** Ability `describe`. Faults: DENIED where rows are so few that sums would tell of single ones. */
+  DescribeReply describe(1: DescribeRequest request) throws (1: types.Fault fault)
   /** Ability `cancel`. An attempt that is not here is no fault. */
   CancelReply cancel(1: CancelRequest request) throws (1: types.Fault fault)
 

@@ -277,6 +277,29 @@ struct LeaveRequest {
 struct LeaveReply {
 }
 
+/** What the features of some data are like, over all rows that would train. */
+struct DescribeRequest {
+  1: required types.DataRef data
+  /** Seed of the run, on which it depends which rows are held out; 1 when absent. */
+  2: optional i64 seed
+}
+
+/** One feature. */
+struct ColumnSummary {
+  1: required double mean
+  /** Root of the mean squared distance from the mean. */
+  2: required double deviation
+  3: required double least
+  4: required double largest
+}
+
+struct DescribeReply {
+  1: required i64 rows
+  2: required i32 shards
+  /** In the order of the features. */
+  3: required list<ColumnSummary> columns
+}
+
 service Coordinator {
   HelloReply hello(1: HelloRequest request) throws (1: types.Fault fault)
 
@@ -293,6 +316,9 @@ service Coordinator {
   RunStatus resume(1: ResumeRequest request) throws (1: types.Fault fault)
   RunsReply runs(1: RunsRequest request) throws (1: types.Fault fault)
   NodesReply nodes(1: NodesRequest request) throws (1: types.Fault fault)
+
+  /** Means and deviations by exact sums; of `private:` data nodes tell their sums alone. May take a minute. */
+  DescribeReply describe(1: DescribeRequest request) throws (1: types.Fault fault)
 
   ModelReply model(1: ModelRequest request) throws (1: types.Fault fault)
   types.Chunk get_chunk(1: types.ChunkRequest request) throws (1: types.Fault fault)

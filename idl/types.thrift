@@ -18,7 +18,7 @@ namespace * roundtable.types
 /** Peers with different majors cannot talk to each other. */
 const i32 PROTOCOL_MAJOR = 1
 /** Raised with every addition to these files. */
-const i32 PROTOCOL_MINOR = 3
+const i32 PROTOCOL_MINOR = 4
 /** Payloads up to this many bytes travel inside the message; longer ones as blobs. */
 const i32 INLINE_LIMIT = 8388608
 /** Largest `data` of one chunk that a server accepts; 524,288 is the size measured fastest. */
@@ -219,6 +219,12 @@ struct DataRef {
   4: optional i64 seed
   /** Share of the rows held out for evaluation, 0 to 1, where the source has no rows of its own for it. */
   5: optional double held_out
+  /** Features are made comparable: mean 0 and deviation 1 over all rows that train. In a plan: the coordinator finds means
+   * and deviations. Ability `describe`. */
+  6: optional bool standardise
+  /** Mean and deviation of each feature, pairs of doubles, little-endian: of a value its mean is taken off, then it is divided by
+   * the deviation, both in double precision; where that is 0, it becomes 0. Filled in by the coordinator. */
+  7: optional binary standard
 }
 
 /** One shard of a run. */

@@ -85,6 +85,10 @@ impl ComputeNodeHandler for Between {
         self.pass_on(|node| node.evaluate(&request))
     }
 
+    fn describe(&self, request: DescribeRequest) -> Answer<DescribeReply> {
+        self.pass_on(|node| node.describe(&request))
+    }
+
     fn initialise(&self, request: InitialiseRequest) -> Answer<InitialiseReply> {
         self.pass_on(|node| node.initialise(&request))
     }

@@ -80,6 +80,10 @@ impl ComputeNodeHandler for Plain {
         unsupported()
     }
 
+    fn describe(&self, _: DescribeRequest) -> Result<DescribeReply, Fault> {
+        unsupported()
+    }
+
     fn initialise(&self, _: InitialiseRequest) -> Result<InitialiseReply, Fault> {
         unsupported()
     }

@@ -76,6 +76,10 @@ impl ComputeNodeHandler for Idle {
         unsupported()
     }
 
+    fn describe(&self, _: DescribeRequest) -> Result<DescribeReply, Fault> {
+        unsupported()
+    }
+
     fn initialise(&self, _: InitialiseRequest) -> Result<InitialiseReply, Fault> {
         unsupported()
     }
@@ -143,6 +147,7 @@ pub fn run(address: &Address, rounds: i32, shape: [usize; 2], shards: usize) -> 
             shards: Some(i32::try_from(shards).expect("few shards")),
             seed: None,
             held_out: Some(0.0),
+            ..DataRef::default()
         }),
         rounds: Some(rounds),
         ..Plan::default()

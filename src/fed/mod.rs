@@ -43,7 +43,7 @@ pub use event::{
     Work,
 };
 pub use federation::{Federation, Refused};
-pub use plan::{DataPlan, Plan, Problem};
+pub use plan::{DataPlan, Plan, Problem, Standardise};
 pub use report::{Entry, Omission, Report, RoundReport, RunEvent};
 pub use run::{Ending, RunId};
 pub use status::{RunState, RunStatus};

@@ -1,6 +1,7 @@
 //! What to train: a run's plan, checked once and trusted afterwards.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::aggregate::{Robust, Rule};
 use super::asynchrony::Asynchrony;
@@ -10,6 +11,7 @@ use super::normalise;
 use super::schedule::Schedule;
 use super::stragglers::Stragglers;
 use super::strategy::Strategy;
+use crate::ml::data::Standard;
 use crate::ml::training::Training;
 use crate::seed::Seed;
 
@@ -32,6 +34,30 @@ pub struct DataPlan {
     pub shards: Option<u32>,
     /// Share of the rows held out, where the source does not say.
     pub held_out: f64,
+    /// Whether features are made comparable, and by what.
+    pub standardise: Standardise,
+}
+
+/// Whether a run makes features comparable: mean 0 and deviation 1 over all rows that it trains on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Standardise {
+    /// It takes them as they are.
+    #[default]
+    No,
+    /// It does; means and deviations are yet to be found.
+    Fit,
+    /// It does, by these.
+    By(Arc<Standard>),
+}
+
+impl Standardise {
+    /// Means and deviations, once they are found.
+    pub fn standard(&self) -> Option<&Standard> {
+        match self {
+            Standardise::By(standard) => Some(standard),
+            Standardise::No | Standardise::Fit => None,
+        }
+    }
 }
 
 /// A run's plan.

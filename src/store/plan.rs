@@ -1,11 +1,14 @@
 //! Plans as the JSON in which the journal and model files keep them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::fed::aggregate::RULES;
 use crate::fed::schedule::{SCHEDULES, Schedule};
 use crate::fed::strategy::STRATEGIES;
-use crate::fed::{Assault, DataPlan, Plan, Stragglers};
+use crate::fed::{Assault, DataPlan, Plan, Standardise, Stragglers};
+use crate::ml::data::Standard;
 use crate::ml::step_rule::StepRule;
 use crate::ml::training::Training;
 use crate::seed::Seed;
@@ -30,6 +33,9 @@ pub(super) struct PlanJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     shards: Option<u32>,
     held_out: f64,
+    /// Means and deviations, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    standard: Option<String>,
     rounds: u32,
     epochs: u32,
     batch: u32,
@@ -76,6 +82,11 @@ impl PlanJson {
             partition: plan.data.partition.clone(),
             shards: plan.data.shards,
             held_out: plan.data.held_out,
+            standard: plan
+                .data
+                .standardise
+                .standard()
+                .map(|s| hex::encode(s.to_bytes())),
             rounds: plan.rounds,
             epochs: plan.training.epochs(),
             batch: plan.training.batch(),
@@ -125,6 +136,13 @@ impl PlanJson {
                 partition: self.partition,
                 shards: self.shards,
                 held_out: self.held_out,
+                standardise: match &self.standard {
+                    None => Standardise::No,
+                    Some(text) => {
+                        let bytes = hex::decode(text).map_err(|error| error.to_string())?;
+                        Standardise::By(Arc::new(Standard::from_bytes(&bytes)?))
+                    }
+                },
             },
             rounds: self.rounds,
             training: training.map_err(|error| error.to_string())?,

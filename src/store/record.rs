@@ -136,7 +136,7 @@ impl RoundJson {
         let omission = |omission: &Omission| (omission.shard.clone(), omission.reason.clone());
         RoundJson {
             round: report.round,
-            digest: hex(&report.digest),
+            digest: hex::encode(report.digest),
             metrics: report.metrics.as_ref().map(MetricsJson::of),
             training_loss: report.training_loss,
             asked: report.asked,
@@ -195,7 +195,7 @@ impl EndingJson {
                 rounds: report.rounds,
                 metrics: report.metrics.as_ref().map(MetricsJson::of),
                 micros: micros(report.took),
-                digest: hex(&report.digest),
+                digest: hex::encode(report.digest),
             },
             Ending::Failed(reason) => EndingJson::Failed(reason.clone()),
             Ending::Cancelled => EndingJson::Cancelled,
@@ -227,19 +227,10 @@ fn micros(took: Duration) -> u64 {
     u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A digest as text.
-pub(super) fn hex(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
+/// A digest from text.
 fn unhex(text: &str) -> Result<[u8; 32], String> {
-    let wrong = || format!("`{text}` is no digest of 64 hexadecimal digits");
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(wrong());
-    }
     let mut digest = [0; 32];
-    for (at, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| wrong())?;
-    }
+    hex::decode_to_slice(text, &mut digest)
+        .map_err(|_| format!("`{text}` is no digest of 64 hexadecimal digits"))?;
     Ok(digest)
 }

@@ -14,7 +14,6 @@ use sha2::{Digest, Sha256};
 
 use super::checkpoint::Checkpoint;
 use super::files::{self, StateError};
-use super::record::hex;
 use super::safetensors::{About, header};
 use crate::ml::layout::{DType, Layout, Tensor};
 
@@ -100,7 +99,7 @@ impl Remembered {
             })?;
             let needs: Vec<String> = needs.iter().map(u32::to_string).collect();
             let about = About::from([
-                ("digest".to_owned(), hex(&hash.finalize().into())),
+                ("digest".to_owned(), hex::encode(hash.finalize())),
                 ("needs".to_owned(), needs.join(",")),
                 ("round".to_owned(), round.to_string()),
             ]);
@@ -155,7 +154,7 @@ impl Found {
         let file = Checkpoint::open(path)?;
         let about = &file.header.about;
         let digest = file.digest().map_err(|error| error.to_string())?;
-        if about.get("digest") != Some(&hex(&digest)) {
+        if about.get("digest") != Some(&hex::encode(digest)) {
             return Err(format!(
                 "`{}`: its values are not those written",
                 path.display()

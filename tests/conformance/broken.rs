@@ -217,6 +217,10 @@ impl ComputeNodeHandler for Spoiler {
         Ok(reply)
     }
 
+    fn describe(&self, request: DescribeRequest) -> Result<DescribeReply, types::Fault> {
+        self.pass_on(|node| node.describe(&request))
+    }
+
     fn initialise(&self, request: InitialiseRequest) -> Result<InitialiseReply, types::Fault> {
         self.pass_on(|node| node.initialise(&request))
     }

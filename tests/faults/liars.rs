@@ -14,9 +14,9 @@ use roundtable::net::{Limits, Peer, ReplyWriter, RequestReader, Server, listen};
 use roundtable::wire::protocol::{self, BinaryInput};
 use roundtable::wire::rpc::CallError;
 use roundtable::wire::stubs::compute_node::{
-    CancelReply, CancelRequest, ComputeNodeHandler, ComputeNodeProcessor, EvaluateReply,
-    EvaluateRequest, HeartbeatReply, HeartbeatRequest, HelloReply, HelloRequest, InitialiseReply,
-    InitialiseRequest, ShardResult, TrainReply, TrainRequest,
+    CancelReply, CancelRequest, ComputeNodeHandler, ComputeNodeProcessor, DescribeReply,
+    DescribeRequest, EvaluateReply, EvaluateRequest, HeartbeatReply, HeartbeatRequest, HelloReply,
+    HelloRequest, InitialiseReply, InitialiseRequest, ShardResult, TrainReply, TrainRequest,
 };
 use roundtable::wire::stubs::types::{
     Chunk, ChunkReply, ChunkRequest, Fault, FaultCode, MissingReply, MissingRequest,
@@ -142,6 +142,10 @@ impl ComputeNodeHandler for Liar {
 
     fn evaluate(&self, request: EvaluateRequest) -> Result<EvaluateReply, Fault> {
         self.ask(|node| node.evaluate(&request))
+    }
+
+    fn describe(&self, request: DescribeRequest) -> Result<DescribeReply, Fault> {
+        self.ask(|node| node.describe(&request))
     }
 
     fn initialise(&self, request: InitialiseRequest) -> Result<InitialiseReply, Fault> {

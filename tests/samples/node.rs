@@ -34,6 +34,10 @@ impl ComputeNodeHandler for Node {
         Err(fault())
     }
 
+    fn describe(&self, _: node::DescribeRequest) -> Answer<node::DescribeReply> {
+        Err(fault())
+    }
+
     fn initialise(&self, _: node::InitialiseRequest) -> Answer<node::InitialiseReply> {
         Err(fault())
     }

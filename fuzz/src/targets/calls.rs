@@ -11,6 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 
 use roundtable::app::node::Blobs;
+use roundtable::ml::data::Standard;
 use roundtable::net::{
     Address, Counts, Limits, Peer, ReplyWriter, RequestReader, Service, serve_one,
 };
@@ -195,6 +196,15 @@ impl ComputeNodeHandler for Node {
         Ok(node::EvaluateReply::default())
     }
 
+    fn describe(&self, request: node::DescribeRequest) -> Answer<node::DescribeReply> {
+        round_trip::check(&request);
+        request::shards(&request.shards)?;
+        if let Some(bytes) = &request.data.standard {
+            let _ = Standard::from_bytes(bytes);
+        }
+        Ok(node::DescribeReply::default())
+    }
+
     fn initialise(&self, request: node::InitialiseRequest) -> Answer<node::InitialiseReply> {
         round_trip::check(&request);
         let model = request::model(&request.model)?;
@@ -292,6 +302,11 @@ impl CoordinatorHandler for Coordinator {
     fn nodes(&self, request: central::NodesRequest) -> Answer<central::NodesReply> {
         round_trip::check(&request);
         Ok(central::NodesReply::default())
+    }
+
+    fn describe(&self, request: central::DescribeRequest) -> Answer<central::DescribeReply> {
+        round_trip::check(&request);
+        Ok(central::DescribeReply::default())
     }
 
     fn model(&self, request: central::ModelRequest) -> Answer<central::ModelReply> {

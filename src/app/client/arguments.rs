@@ -11,6 +11,7 @@ use super::manual::{self, CompletionsOptions, ManualOptions};
 use super::options::{ClusterOptions, RunOptions, data_specs, specs};
 use super::partition::PartitionOptions;
 use super::report::{self, ReportOptions};
+use super::stats::{self, StatsOptions};
 use super::sweep::{self, SweepOptions};
 use crate::app::program::parse_span;
 use crate::net::Address;
@@ -124,6 +125,9 @@ pub enum Command {
     /// Count which rows and classes every shard of a data spec would hold; here, without a cluster
     #[command(after_long_help = data_specs(), max_term_width = 100)]
     Partition(PartitionOptions),
+    /// Say what the features of some data are like, over all nodes: mean, deviation, least and largest value
+    #[command(after_long_help = stats::EXAMPLES, max_term_width = 100)]
+    Stats(StatsOptions),
     /// Try a compute node, in whatever language, against the protocol
     #[command(after_long_help = conformance::EXAMPLES, max_term_width = 100)]
     Conformance(ConformanceOptions),

@@ -17,6 +17,7 @@ mod report;
 mod request;
 mod session;
 mod settings;
+mod stats;
 mod sweep;
 mod tensorboard;
 mod text;
@@ -191,6 +192,10 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
         Command::Report(options) => report::run(&mut open()?, &options, &view),
         Command::Completions(options) => manual::completions(&options),
         Command::Manual(options) => manual::manual(&options, &view),
+        Command::Stats(options) => match &at {
+            Some(_) => stats::run(Some(&mut open()?), &options, json),
+            None => stats::run(None, &options, json),
+        },
         Command::Config(options) => settings::config(&mut open()?, &options.run, json),
         Command::Conformance(options) => match &arguments.at {
             Some(at) => {
@@ -273,7 +278,7 @@ fn show_run(status: &RunStatus, json: bool) -> Result<(), Failure> {
         "rounds": status.rounds,
         "accuracy": metrics.and_then(|metrics| metrics.accuracy),
         "rmse": regression.map(|errors| errors.mse.sqrt()),
-        "digest": last.and_then(|last| last.digest.as_deref()).map(text::hex),
+        "digest": last.and_then(|last| last.digest.as_deref()).map(hex::encode),
         "activity": status.activity,
         "error": status.error,
         "hint": status.hint,

@@ -81,6 +81,10 @@ pub struct RunOptions {
     /// Shards sampled for a round [default: all]
     #[arg(long, value_name = "N")]
     pub cohort: Option<i32>,
+    /// Make features comparable: mean 0 and deviation 1 over all rows that train, wherever they are; nodes of private rows
+    /// tell their sums alone
+    #[arg(long)]
+    pub standardise: bool,
     /// Share of a round's shards that must count [default: the coordinator's]
     #[arg(long, value_name = "SHARE")]
     pub quorum: Option<f64>,

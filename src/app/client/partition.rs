@@ -102,7 +102,7 @@ pub(super) fn run(options: &PartitionOptions, json: bool) -> Result<(), Failure>
 }
 
 /// Opens the data as a coordinator and its nodes would for a run of these options.
-fn open(options: &PartitionOptions) -> Result<Source, Failure> {
+pub(super) fn open(options: &PartitionOptions) -> Result<Source, Failure> {
     let plan = request::plan(&RunOptions {
         data: options.data.clone(),
         partition: options.partition.clone(),

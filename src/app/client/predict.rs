@@ -13,6 +13,7 @@ use super::figure::Figure;
 use super::model;
 use super::session::Session;
 use super::view::{print, print_json, written};
+use crate::ml::data::Standard;
 use crate::ml::model::{MODELS, Model, Predictions};
 use crate::ml::parameters::Parameters;
 use crate::wire::stubs::coordinator::ModelRequest;
@@ -32,8 +33,14 @@ pub(super) fn run(
                 .hint("predict RUN FILE, or predict --model MODEL FILE"));
         }
     };
-    let (model, parameters) = open(session, options, run)?;
-    let (rows, truth) = read(Path::new(file), model.features(), options.scale)?;
+    let (model, kept) = open(session, options, run)?;
+    let parameters = parameters(&*model, &kept).map_err(Failure::failed)?;
+    let standard = standard(&kept).map_err(Failure::failed)?;
+    let (mut rows, truth) = read(Path::new(file), model.features(), options.scale)?;
+    if let Some(standard) = standard.filter(|standard| standard.width() == model.features()) {
+        let each = rows.indexed_iter_mut();
+        each.for_each(|((_, column), value)| *value = standard.value(column, *value));
+    }
     let predictions = model
         .predict(&parameters, rows.view())
         .map_err(|error| Failure::failed(error.to_string()))?;
@@ -107,7 +114,7 @@ fn open(
     session: impl FnOnce() -> Result<Session, Failure>,
     options: &PredictOptions,
     run: Option<&String>,
-) -> Result<(Arc<dyn Model>, Parameters), Failure> {
+) -> Result<(Arc<dyn Model>, model::Model), Failure> {
     let file = match (&options.model, run) {
         (Some(path), _) => model::Model::read(path)?,
         (None, Some(run)) => {
@@ -124,8 +131,20 @@ fn open(
         Failure::failed(format!("model `{spec}`: {error}"))
             .hint("only files of built-in models, as this program writes them, can be used here")
     })?;
-    let parameters = parameters(&*model, &file).map_err(Failure::failed)?;
-    Ok((model, parameters))
+    Ok((model, file))
+}
+
+/// By what the rows were made comparable that the model was trained on.
+fn standard(file: &model::Model) -> Result<Option<Standard>, String> {
+    let plan = file
+        .says("plan")
+        .and_then(|plan| serde_json::from_str(plan).ok());
+    let plan: serde_json::Value = plan.unwrap_or_default();
+    let Some(text) = plan["standard"].as_str() else {
+        return Ok(None);
+    };
+    let bytes = hex::decode(text).map_err(|error| error.to_string())?;
+    Standard::from_bytes(&bytes).map(Some)
 }
 
 /// The parameters in a model file, in the order of the model's layout.

@@ -36,13 +36,16 @@ fn data(options: &RunOptions) -> Option<DataRef> {
     let silent = options.data.is_none()
         && options.partition.is_none()
         && options.shards.is_none()
-        && options.held_out.is_none();
+        && options.held_out.is_none()
+        && !options.standardise;
     (!silent).then(|| DataRef {
         spec: options.data.as_deref().unwrap_or(DEFAULT_DATA).to_owned(),
         partition: options.partition.clone(),
         shards: options.shards,
         seed: None,
         held_out: options.held_out,
+        standardise: options.standardise.then_some(true),
+        standard: None,
     })
 }
 

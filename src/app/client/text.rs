@@ -7,14 +7,6 @@ use crate::wire::stubs::coordinator::{
     Event, EventKind, NodeState, NodeStatus, Report, RoundReport, RunState, RunStatus, WatchReply,
 };
 
-/// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// A curve in so many characters at most: each the mean of the values it stands for.
 pub(super) fn sparkline(values: &[f64], width: usize) -> String {
     const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -226,7 +218,7 @@ pub(super) fn status(run: &RunStatus) -> String {
         rows.push(cells([figure.name(), &figure.number()]));
     }
     if let Some(digest) = digest {
-        rows.push(cells(["digest", &hex(digest)]));
+        rows.push(cells(["digest", &hex::encode(digest)]));
     }
     if let Some(hint) = &run.hint {
         rows.push(cells(["hint", hint]));

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 use super::failure::Failure;
 use super::model::Model;
 use super::session::Session;
-use super::text::hex;
 use super::view::{print, print_json, written};
 use crate::wire::stubs::coordinator::{EventKind, WatchReply, WatchRequest};
 
@@ -101,18 +100,19 @@ fn rounds(session: &mut Session, run: &str) -> Result<BTreeMap<i32, Bytes>, Fail
 fn check(side: &Side) -> Verdict {
     match side {
         Side::Run(run, rounds) => match rounds.iter().next_back() {
-            Some((round, digest)) => {
-                Verdict::Equal(format!("{run}: digest {} after round {round}", hex(digest)))
-            }
+            Some((round, digest)) => Verdict::Equal(format!(
+                "{run}: digest {} after round {round}",
+                hex::encode(digest)
+            )),
             None => Verdict::Differ(format!("{run} has finished no round yet")),
         },
         Side::File(file, model, digest) => match model.says("digest") {
-            Some(said) if said == hex(digest) => {
+            Some(said) if said == hex::encode(digest) => {
                 Verdict::Equal(format!("{file} is undamaged: digest {said}"))
             }
             Some(said) => Verdict::Differ(format!(
                 "{file} is damaged: its values have digest {}, it was written with {said}",
-                hex(digest)
+                hex::encode(digest)
             )),
             None => Verdict::Differ(format!("{file} does not say which digest it should have")),
         },
@@ -129,8 +129,8 @@ fn compare_runs(
         {
             return Verdict::Differ(format!(
                 "they differ from round {round} on: {a} has digest {}, {b} has {}",
-                hex(digest),
-                hex(other)
+                hex::encode(digest),
+                hex::encode(other)
             ));
         }
     }
@@ -138,7 +138,7 @@ fn compare_runs(
     let (m, n) = (last(x), last(y));
     match x.get(&m) {
         Some(digest) if m == n => {
-            Verdict::Equal(format!("equal: {m} rounds, digest {}", hex(digest)))
+            Verdict::Equal(format!("equal: {m} rounds, digest {}", hex::encode(digest)))
         }
         _ => Verdict::Differ(format!(
             "equal as far as both go, but {a} has {m} rounds and {b} has {n}"
@@ -160,16 +160,16 @@ fn compare_with_file(
     ) {
         (Some((round, _)), _) => Verdict::Equal(format!(
             "equal: {file} is {run} after round {round}, digest {}",
-            hex(digest)
+            hex::encode(digest)
         )),
         (None, Some((round, other))) => Verdict::Differ(format!(
             "they differ: {file} has digest {}, {run} after round {round} has {}",
-            hex(digest),
-            hex(other)
+            hex::encode(digest),
+            hex::encode(other)
         )),
         (None, None) => Verdict::Differ(format!(
             "no round of {run} has the digest of {file}, {}",
-            hex(digest)
+            hex::encode(digest)
         )),
     }
 }

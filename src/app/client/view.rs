@@ -117,7 +117,7 @@ impl View {
                     "loss": report.metrics.as_ref().map(|metrics| metrics.loss),
                     "rounds": report.rounds,
                     "seconds": report.seconds,
-                    "digest": report.digest.as_deref().map(text::hex),
+                    "digest": report.digest.as_deref().map(hex::encode),
                 });
                 add_details(&mut result, report.metrics.as_ref());
                 print_json(&result)
@@ -177,7 +177,7 @@ fn json_of(event: &Event, run: &str) -> Value {
             "nodes": round.and_then(|round| round.nodes.as_ref()).map(|nodes| {
                 nodes.iter().map(contribution).collect::<Vec<_>>()
             }),
-            "digest": round.and_then(|round| round.digest.as_deref()).map(text::hex),
+            "digest": round.and_then(|round| round.digest.as_deref()).map(hex::encode),
         }),
         EventKind::NOTICE => json!({
             "event": "notice", "sequence": event.sequence, "message": event.message,

@@ -21,8 +21,8 @@ use crate::cluster::{AttemptId, Failure, FailureKind};
 use crate::fed::{Answer, Event};
 use crate::net::{Address, Control, NetErrorKind};
 use crate::wire::convert::{
-    BLOBS, CORRECTION, EVALUATES, FLIPS, FOLDS, INITIALISES, Initial, Invalid, RAW, UpdateBounds,
-    foreign, needs,
+    BLOBS, CORRECTION, DESCRIBES, EVALUATES, FLIPS, FOLDS, INITIALISES, Initial, Invalid, RAW,
+    UpdateBounds, foreign, needs,
 };
 use crate::wire::stubs::compute_node::{
     EvaluateRequest, InitialiseReply, InitialiseRequest, TrainRequest,
@@ -70,11 +70,19 @@ impl Job {
                 if self.correction.is_some() {
                     needed.push((CORRECTION, "correct its gradients"));
                 }
+                if request.data.standard.is_some() {
+                    needed.push((DESCRIBES, "take rows by means and deviations"));
+                }
                 if request.flip_labels == Some(true) {
                     needed.push((FLIPS, "train on false labels"));
                 }
             }
-            Request::Evaluate(..) => needed.push((EVALUATES, "evaluate")),
+            Request::Evaluate(request, ..) => {
+                needed.push((EVALUATES, "evaluate"));
+                if request.data.standard.is_some() {
+                    needed.push((DESCRIBES, "take rows by means and deviations"));
+                }
+            }
             Request::Initialise(_) => needed.push((INITIALISES, "give first parameters")),
         }
         if !self.blobs.is_empty() {

@@ -17,8 +17,8 @@ use crate::cluster::AttemptId;
 use crate::net::{Address, Control};
 use crate::sync::mpsc;
 use crate::wire::convert::{
-    BLOBS, CANCELS, CORRECTION, EVALUATES, FLIPS, FOLDS, INITIALISES, MOMENTUM, PROXIMAL,
-    WEIGHT_DECAY,
+    BLOBS, CANCELS, CORRECTION, DESCRIBES, EVALUATES, FLIPS, FOLDS, INITIALISES, MOMENTUM,
+    PROXIMAL, WEIGHT_DECAY,
 };
 use crate::wire::stubs::compute_node::HelloReply;
 
@@ -26,7 +26,7 @@ use crate::wire::stubs::compute_node::HelloReply;
 const STACK: usize = 256 << 10;
 
 /// Abilities that requests depend on.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     EVALUATES,
     INITIALISES,
     CANCELS,
@@ -37,6 +37,7 @@ const KNOWN: [&str; 10] = [
     PROXIMAL,
     CORRECTION,
     FLIPS,
+    DESCRIBES,
 ];
 
 /// What a node can do beyond the necessary, as far as requests depend on it: a bit for each of [`KNOWN`].

@@ -135,12 +135,16 @@ impl Materials {
                 offer.replace(Current::of(&parameters, 0)?);
             }
         }
+        let held_out = match (rows.held_out, offer.plan.data.standardise.standard()) {
+            (Some(rows), Some(standard)) => Some(standard.apply(rows)?),
+            (rows, _) => rows,
+        };
         offer.check()?;
         offer.course = offer.plan.course(offer.shards.len());
         offer.attackers = attackers(&offer.plan, offer.shards.len());
         let materials = Materials {
             model,
-            held_out: rows.held_out,
+            held_out,
             plan: offer.plan.clone(),
             shards: offer.shards.len(),
             attackers: offer.attackers.clone(),

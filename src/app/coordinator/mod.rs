@@ -7,6 +7,7 @@ mod call;
 mod command_line;
 mod correction;
 mod current;
+mod describing;
 mod desk;
 mod driver;
 mod faults;

@@ -19,13 +19,8 @@ pub(super) fn about(
     current: &Current,
     metrics: Option<&Metrics>,
 ) -> About {
-    let digest: String = current
-        .digest
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     let mut about = About::from([
-        ("digest".to_owned(), digest),
+        ("digest".to_owned(), hex::encode(current.digest)),
         ("model".to_owned(), model.to_owned()),
         ("plan".to_owned(), plan_json(plan)),
         ("round".to_owned(), current.round.to_string()),

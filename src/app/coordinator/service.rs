@@ -9,21 +9,23 @@ use sha2::{Digest, Sha256};
 use thrift::protocol::TBinaryOutputProtocol;
 use thrift::server::TProcessor;
 
+use super::describing;
 use super::desk::{Desk, EVENTS};
 use super::faults::{invalid_plan, stopping, unknown};
 use super::keeper::Which;
 use super::models::ModelFile;
 use crate::app::transfer;
 use crate::clock;
-use crate::fed::{Ending, Event, Plan, RunId};
+use crate::fed::{Ending, Event, Plan, RunId, Standardise};
 use crate::net::{Address, Peer, ReplyWriter, RequestReader, Service};
 use crate::wire::convert::{self, Initial, fault, plan, report};
 use crate::wire::protocol::{BinaryInput, Limits};
 use crate::wire::stubs::coordinator::{
-    CancelRequest, CoordinatorHandler, CoordinatorProcessor, HelloReply, HelloRequest, JoinReply,
-    JoinRequest, LeaveReply, LeaveRequest, ModelReply, ModelRequest, NodesReply, NodesRequest,
-    Report, ResumeRequest, RunStatus as WireStatus, RunsReply, RunsRequest, StatusRequest,
-    SubmitReply, SubmitRequest, TrainRequest, WatchReply, WatchRequest,
+    CancelRequest, CoordinatorHandler, CoordinatorProcessor, DescribeReply, DescribeRequest,
+    HelloReply, HelloRequest, JoinReply, JoinRequest, LeaveReply, LeaveRequest, ModelReply,
+    ModelRequest, NodesReply, NodesRequest, Plan as WirePlan, Report, ResumeRequest,
+    RunStatus as WireStatus, RunsReply, RunsRequest, StatusRequest, SubmitReply, SubmitRequest,
+    TrainRequest, WatchReply, WatchRequest,
 };
 use crate::wire::stubs::types::{Chunk, ChunkRequest, Fault, FaultCode, INLINE_LIMIT};
 
@@ -70,11 +72,17 @@ impl Visit {
         Ok(address.to_string())
     }
 
-    fn read_plan(
-        plan: &crate::wire::stubs::coordinator::Plan,
-    ) -> Result<(Plan, Option<Initial>), Fault> {
+    fn read_plan(plan: &WirePlan) -> Result<(Plan, Option<Initial>), Fault> {
         plan::read(plan).map_err(|problems| invalid_plan(&problems))
     }
+}
+
+/// Whether a plan that is asked for once more is that of the run there is, whose means and deviations may have been found.
+fn same(known: &Plan, mut asked: Plan) -> bool {
+    if asked.data.standardise == Standardise::Fit && known.data.standardise != Standardise::No {
+        asked.data.standardise = known.data.standardise.clone();
+    }
+    *known == asked
 }
 
 impl CoordinatorHandler for Visit {
@@ -89,6 +97,7 @@ impl CoordinatorHandler for Visit {
 
     fn train(&self, request: TrainRequest) -> Result<Report, Fault> {
         let (plan, initial) = Visit::read_plan(&request.plan)?;
+        let plan = describing::fit(&self.desk, plan)?;
         let run = run_id(&format!("{} {:x}", self.peer, clock::chance()));
         self.desk.admit(&run, plan, initial)?;
         let ending = loop {
@@ -123,14 +132,17 @@ impl CoordinatorHandler for Visit {
         let known = self.desk.known(&run);
         let created = known.is_none();
         match known {
-            Some(status) if status.plan != plan => {
+            Some(status) if !same(&status.plan, plan.clone()) => {
                 return Err(fault(
                     FaultCode::CONFLICT,
                     format!("this key is that of run {run}, which has another plan"),
                 ));
             }
             Some(_) => {}
-            None => self.desk.admit(&run, plan, initial)?,
+            None => {
+                let plan = describing::fit(&self.desk, plan)?;
+                self.desk.admit(&run, plan, initial)?;
+            }
         }
         Ok(SubmitReply {
             run: run.0,
@@ -202,6 +214,17 @@ impl CoordinatorHandler for Visit {
                 })
                 .collect(),
         })
+    }
+
+    fn describe(&self, request: DescribeRequest) -> Result<DescribeReply, Fault> {
+        let asked = WirePlan {
+            data: Some(request.data),
+            seed: request.seed,
+            ..WirePlan::default()
+        };
+        let (plan, _) = Visit::read_plan(&asked)?;
+        let (moments, shards) = describing::describe(&self.desk, &plan)?;
+        Ok(convert::moments::summarise(&moments, shards))
     }
 
     fn model(&self, request: ModelRequest) -> Result<ModelReply, Fault> {

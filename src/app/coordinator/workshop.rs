@@ -108,6 +108,11 @@ impl Workshop {
         })
     }
 
+    /// Below which files of data lie.
+    pub(super) fn root(&self) -> &Root {
+        &self.root
+    }
+
     /// Keeps first parameters for a run that is about to be submitted.
     pub(super) fn bring(&self, run: RunId, initial: Initial) {
         lock(&self.initial).insert(run, initial);

@@ -48,7 +48,7 @@ pub(super) fn run(status: &RunStatus) -> Value {
         "strategy": status.plan.strategy.to_string(),
         "activity": status.activity,
         "seconds": took,
-        "digest": last.map(|last| hex(&last.digest)),
+        "digest": last.map(|last| hex::encode(last.digest)),
     })
 }
 
@@ -105,8 +105,4 @@ pub(super) fn millis(time: Time) -> f64 {
 
 fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -9,6 +9,7 @@ mod desk_orders;
 mod load;
 mod membership;
 mod residuals;
+mod rows;
 mod service;
 mod shards;
 mod sources;

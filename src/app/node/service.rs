@@ -11,11 +11,11 @@ use super::blobs::{Blobs, unkept};
 use super::desk::{Attempt, Desk, Interrupted};
 use super::load::Gate;
 use super::residuals::Residuals;
+use super::rows::describable;
 use super::shards::Shards;
-use super::sources::OpenSource;
 use crate::app::held::{self, Held};
 use crate::clock;
-use crate::ml::data::Dataset;
+use crate::ml::data::{Dataset, Moments};
 use crate::ml::metrics::{Depth, Metrics};
 use crate::ml::model::{Model, ModelError};
 use crate::ml::parameters::Parameters;
@@ -23,19 +23,19 @@ use crate::net::{Peer, ReplyWriter, RequestReader, Service};
 use crate::seed::Seed;
 use crate::wire::convert::{self, fault, report, small};
 use crate::wire::protocol::{BinaryInput, Limits};
-use crate::wire::request::{self, Place, invalid};
+use crate::wire::request::{self, invalid};
 use crate::wire::stubs::compute_node::{
-    CancelReply, CancelRequest, ComputeNodeHandler, ComputeNodeProcessor, EvaluateReply,
-    EvaluateRequest, HeartbeatReply, HeartbeatRequest, HelloReply, HelloRequest, InitialiseReply,
-    InitialiseRequest, TrainReply, TrainRequest,
+    CancelReply, CancelRequest, ComputeNodeHandler, ComputeNodeProcessor, DescribeReply,
+    DescribeRequest, EvaluateReply, EvaluateRequest, HeartbeatReply, HeartbeatRequest, HelloReply,
+    HelloRequest, InitialiseReply, InitialiseRequest, TrainReply, TrainRequest,
 };
 use crate::wire::stubs::types::{
-    Chunk, ChunkReply, ChunkRequest, DataRef, Fault, FaultCode, INLINE_LIMIT, MissingReply,
-    MissingRequest, Payload, ShardRef,
+    Chunk, ChunkReply, ChunkRequest, Fault, FaultCode, INLINE_LIMIT, MissingReply, MissingRequest,
+    Payload,
 };
 
 /// What a node can do beyond the necessary.
-const ABILITIES: [&str; 10] = [
+const ABILITIES: [&str; 11] = [
     convert::EVALUATES,
     convert::INITIALISES,
     convert::CANCELS,
@@ -46,6 +46,7 @@ const ABILITIES: [&str; 10] = [
     convert::PROXIMAL,
     convert::CORRECTION,
     convert::FLIPS,
+    convert::DESCRIBES,
 ];
 
 /// A node, as its connections share it.
@@ -133,6 +134,19 @@ impl ComputeNodeHandler for Worker {
         })
     }
 
+    fn describe(&self, request: DescribeRequest) -> Result<DescribeReply, Fault> {
+        let shards = request::shards(&request.shards)?;
+        let place = self.place(&request.data, Seed(request.seed.cast_unsigned()))?;
+        let mut moments = Moments::default();
+        for (index, shard) in shards {
+            let (rows, _) = self.rows(&place, index, shard)?;
+            let merged = moments.merge(Moments::of(&rows));
+            merged.map_err(|reason| invalid("shards", reason, ""))?;
+        }
+        describable(&moments)?;
+        Ok(convert::moments::write(&moments))
+    }
+
     fn initialise(&self, request: InitialiseRequest) -> Result<InitialiseReply, Fault> {
         let model = request::model(&request.model)?;
         let parameters = model.initial(Seed(request.seed.cast_unsigned()));
@@ -212,7 +226,7 @@ impl Worker {
             .map_err(|error| invalid("parameters", error, ""))
     }
 
-    fn blob(&self, name: &Bytes) -> Option<Held> {
+    pub(super) fn blob(&self, name: &Bytes) -> Option<Held> {
         let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
         blobs.get(name)
     }
@@ -234,53 +248,6 @@ impl Worker {
         blobs.keep(name, bytes.clone());
         Ok(payload)
     }
-
-    /// Where the rows of a request are, opened if they are to be opened.
-    pub(super) fn place(&self, data: &DataRef, seed: Seed) -> Result<Opened, Fault> {
-        Ok(match request::place(data, seed)? {
-            Place::Open(request) => Opened::Source(self.shards.open(&request)?),
-            Place::Private { held_out } => Opened::Private { held_out, seed },
-            Place::Shipped => Opened::Shipped,
-        })
-    }
-
-    /// The rows of a shard, and those of it that are held out here.
-    pub(super) fn rows(
-        &self,
-        place: &Opened,
-        index: usize,
-        shard: &ShardRef,
-    ) -> Result<(Arc<Dataset>, Option<Dataset>), Fault> {
-        match place {
-            Opened::Source(source) => Ok((self.shards.rows(source, index)?, None)),
-            Opened::Private { held_out, seed } => {
-                self.shards.private(&shard.name, *held_out, *seed)
-            }
-            Opened::Shipped => {
-                let name = shard.digest.as_ref().ok_or_else(missing_blob)?;
-                let bytes = || {
-                    let blob = self.blob(name).ok_or_else(missing_blob)?;
-                    blob.whole().map_err(|error| unkept(&error))
-                };
-                Ok((self.shards.shipped(name, bytes)?, None))
-            }
-        }
-    }
-}
-
-/// Where the rows of a request are.
-pub(super) enum Opened {
-    /// Here, by the same request as everywhere.
-    Source(Arc<OpenSource>),
-    /// Among the rows this node was started with.
-    Private {
-        /// Share of them held out.
-        held_out: f64,
-        /// Which ones are held out depends on it.
-        seed: Seed,
-    },
-    /// In blobs that the coordinator sent.
-    Shipped,
 }
 
 /// Rows for a model that knows more classes than occur here.
@@ -315,7 +282,7 @@ pub(super) fn deadline(budget_ms: Option<i64>) -> Option<Instant> {
     Some(clock::now() + budget.min(LONGEST))
 }
 
-fn missing_blob() -> Fault {
+pub(super) fn missing_blob() -> Fault {
     Fault {
         retryable: Some(true),
         hint: Some("put it with put_chunk and ask again".to_owned()),

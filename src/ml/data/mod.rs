@@ -17,6 +17,7 @@ mod idx;
 mod input;
 mod labels;
 mod missing;
+mod moments;
 mod natural;
 mod npy;
 mod parallel;
@@ -38,8 +39,10 @@ use crate::spec::Table;
 pub use blob::{decode, encode};
 pub use dataset::{Dataset, DatasetError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS};
 pub use error::DataError;
+pub use moments::{Column, MOST_DESCRIBED, Moments, Summary};
 pub use root::Root;
 pub use source::{DEFAULT_SHARDS, Request, Source, no_classes};
+pub use standard::Standard;
 pub use targets::{TargetKind, Targets, TargetsView};
 
 /// A kind of data with its options, not yet opened.

@@ -6,6 +6,7 @@ use super::directory;
 use super::file::{self, Kind};
 use super::format::Format;
 use super::format::format;
+use super::moments::Moments;
 use super::standard::Standard;
 use super::table::{Table, assemble};
 use super::{DataError, Dataset, Opened, Origin, Root, TargetKind, parallel};
@@ -111,7 +112,8 @@ impl Origin for Files {
         let shards = tables[0].shards();
         let mut rows = assemble(tables)?.swap_remove(0);
         if self.standardise {
-            rows = Standard::of(&[&rows]).apply(rows);
+            let standardised = Standard::of(&Moments::of(&rows)).apply(rows);
+            rows = standardised.map_err(|reason| DataError::file(&self.path, reason))?;
         }
         if let Some(named) = shards {
             let shard =
@@ -164,11 +166,15 @@ impl Files {
         let (mut train, mut held_out): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|(name, _)| trains(name));
         if self.standardise && !train.is_empty() {
-            let rows: Vec<&Dataset> = train.iter().map(|(_, data)| data).collect();
-            let standard = Standard::of(&rows);
-            let apply = |(name, data)| (name, standard.apply(data));
-            train = train.into_iter().map(apply).collect();
-            held_out = held_out.into_iter().map(apply).collect();
+            let wrong = |reason: String| DataError::file(&self.path, reason);
+            let standard = Standard::fit(train.iter().map(|(_, data)| data)).map_err(wrong)?;
+            let apply = |parts: Vec<(String, Dataset)>| -> Result<Vec<_>, DataError> {
+                let each = parts.into_iter();
+                each.map(|(name, data)| Ok((name, standard.apply(data).map_err(wrong)?)))
+                    .collect()
+            };
+            train = apply(train)?;
+            held_out = apply(held_out)?;
         }
         if train.is_empty() {
             let reason = match &self.pattern {

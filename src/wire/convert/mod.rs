@@ -1,6 +1,7 @@
 //! From messages to trusted types and back. Foreign data is checked here, once.
 
 pub mod foreign;
+pub mod moments;
 pub mod plan;
 pub mod report;
 mod update;
@@ -40,6 +41,8 @@ pub const WEIGHT_DECAY: &str = "weight-decay";
 pub const PROXIMAL: &str = "proximal";
 /// The ability to add a correction to every gradient.
 pub const CORRECTION: &str = "correction";
+/// The ability to add up features, and to take rows by means and deviations.
+pub const DESCRIBES: &str = "describe";
 /// The ability to train on false labels, for studies.
 pub const FLIPS: &str = "flip-labels";
 

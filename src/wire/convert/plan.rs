@@ -2,12 +2,15 @@
 
 mod kinds;
 
+use std::sync::Arc;
+
 use super::{Initial, Invalid, RAW, count, foreign, small};
 use crate::fed::aggregate::{RULES, Robust};
 use crate::fed::attack::ATTACKS;
 use crate::fed::schedule::{SCHEDULES, Schedule};
 use crate::fed::strategy::STRATEGIES;
-use crate::fed::{Assault, DataPlan, Plan, Problem, Stragglers};
+use crate::fed::{Assault, DataPlan, Plan, Problem, Standardise, Stragglers};
+use crate::ml::data::Standard;
 use crate::ml::data::{DATA, TargetKind};
 use crate::ml::model::MODELS;
 use crate::ml::objective;
@@ -112,6 +115,11 @@ pub fn data_ref(data: &DataPlan, seed: Seed) -> DataRef {
         shards: data.shards.map(small),
         seed: Some(seed.0.cast_signed()),
         held_out: Some(data.held_out),
+        standardise: (data.standardise != Standardise::No).then_some(true),
+        standard: data
+            .standardise
+            .standard()
+            .map(|standard| standard.to_bytes().into()),
     }
 }
 
@@ -183,6 +191,7 @@ impl Reader {
         {
             self.wrong("data.partition", error);
         }
+        let standardise = self.standardise(data);
         DataPlan {
             spec: spec.to_owned(),
             partition,
@@ -190,6 +199,24 @@ impl Reader {
                 .and_then(|data| data.shards)
                 .map(|shards| self.whole("data.shards", shards)),
             held_out: data.and_then(|data| data.held_out).unwrap_or(HELD_OUT),
+            standardise,
+        }
+    }
+
+    fn standardise(&mut self, data: Option<&DataRef>) -> Standardise {
+        let told = data.and_then(|data| data.standard.as_deref());
+        if let Some(bytes) = told {
+            return match Standard::from_bytes(bytes) {
+                Ok(standard) => Standardise::By(Arc::new(standard)),
+                Err(reason) => {
+                    self.wrong("data.standard", reason);
+                    Standardise::No
+                }
+            };
+        }
+        match data.and_then(|data| data.standardise) {
+            Some(true) => Standardise::Fit,
+            _ => Standardise::No,
         }
     }
 

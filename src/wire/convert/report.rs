@@ -120,7 +120,7 @@ pub fn status(status: &RunStatus) -> wire::RunStatus {
     wire::RunStatus {
         run: status.run.0.clone(),
         state,
-        plan: Some(plan::write(&status.plan)),
+        plan: Some(brief(plan::write(&status.plan))),
         round: Some(small(status.round)),
         rounds: Some(small(status.plan.rounds)),
         activity: Some(status.activity.clone()),
@@ -141,6 +141,14 @@ pub fn listed(run: &RunStatus) -> wire::RunStatus {
         metrics.confusion = None;
     }
     listed
+}
+
+/// A plan without what is too long to be told again and again.
+fn brief(mut plan: wire::Plan) -> wire::Plan {
+    if let Some(data) = &mut plan.data {
+        data.standard = None;
+    }
+    plan
 }
 
 /// What to do about a run that ended like this.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::story::Story;
 use crate::app::client::settings;
-use crate::app::client::text::{hex, sparkline, state};
+use crate::app::client::text::{sparkline, state};
 
 /// Notices that are listed, the newest.
 pub(super) const NOTICES: usize = 200;
@@ -92,7 +92,7 @@ pub(super) fn facts(story: &Story) -> Vec<(&'static str, String)> {
             (totals.audited > 0).then(|| totals.audited.to_string()),
         ),
         ("why it ended", status.error.clone()),
-        ("digest", story.digest().map(hex)),
+        ("digest", story.digest().map(hex::encode)),
     ];
     let known = named.into_iter();
     known

@@ -1,6 +1,5 @@
 //! A run's rounds as comma-separated values.
 
-use crate::app::client::text::hex;
 use crate::wire::stubs::coordinator::RoundReport;
 
 /// A line for each round below a heading; what is not known is empty.
@@ -43,7 +42,9 @@ const COLUMNS: [Column; 13] = [
         let names: Vec<&str> = omitted.map(|omission| omission.shard.as_str()).collect();
         Some(names.join(";"))
     }),
-    ("digest", |round| Some(hex(round.digest.as_deref()?))),
+    ("digest", |round| {
+        Some(hex::encode(round.digest.as_deref()?))
+    }),
 ];
 
 #[cfg(test)]

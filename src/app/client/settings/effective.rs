@@ -27,6 +27,7 @@ pub(in crate::app::client) fn settings(plan: &Plan) -> Vec<(&'static str, Value)
         ("partition", text(&data.partition)),
         ("shards", whole(data.shards)),
         ("held-out", real(data.held_out)),
+        ("standardise", data.standardise.map(Value::Boolean)),
         ("model", text(&plan.model)),
         ("rounds", whole(plan.rounds)),
         ("cohort", whole(plan.cohort)),

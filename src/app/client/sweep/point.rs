@@ -7,7 +7,6 @@ use thrift::protocol::TBinaryOutputProtocol;
 use super::space::Point;
 use crate::app::client::options::RunOptions;
 use crate::app::client::request;
-use crate::app::client::text::hex;
 use crate::wire::stubs::coordinator::Plan;
 use crate::wire::value::Value;
 
@@ -63,7 +62,7 @@ pub(super) fn key(name: &str, plan: &Plan) -> String {
     hash.update((name.len() as u64).to_le_bytes());
     hash.update(name.as_bytes());
     hash.update(bytes.transport);
-    format!("sweep {}", hex(&hash.finalize()))
+    format!("sweep {}", hex::encode(hash.finalize()))
 }
 
 #[cfg(test)]

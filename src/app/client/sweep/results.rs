@@ -73,7 +73,7 @@ impl Outcome {
             loss: metrics.map(|metrics| metrics.loss),
             rounds: status.round,
             seconds: report.and_then(|report| report.seconds),
-            digest: report.and_then(|report| report.digest.as_deref().map(text::hex)),
+            digest: report.and_then(|report| report.digest.as_deref().map(hex::encode)),
             reason: status.error.clone().or(unmeasured),
         }
     }
