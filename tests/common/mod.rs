@@ -20,6 +20,7 @@ pub fn plan(seed: u64, rounds: u32, mean: Mean) -> Plan {
             partition: None,
             shards: None,
             held_out: 0.0,
+            standardise: roundtable::fed::Standardise::No,
         },
         rounds,
         training: Training::new(1, 0, 0.1, "cross-entropy", None).expect("a sound training"),

@@ -59,6 +59,7 @@ impl Wanted {
                 partition: None,
                 shards: Some(shards),
                 held_out: 0.0,
+                standardise: roundtable::fed::Standardise::No,
             },
             rounds: 1 + stream.below(MOST_ROUNDS) as u32,
             training: Training::new(1, 0, 0.1, "cross-entropy", None).expect("in range"),
