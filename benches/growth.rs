@@ -88,6 +88,7 @@ fn participants() {
                 shards: Some(count),
                 seed: None,
                 held_out: Some(0.0),
+                ..DataRef::default()
             }),
             cohort: Some(count.min(1_000)),
             rounds: Some(rounds),

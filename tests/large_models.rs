@@ -36,6 +36,7 @@ fn run(nodes: usize, shards: i32) -> Report {
             shards: Some(shards),
             seed: None,
             held_out: Some(0.2),
+            ..DataRef::default()
         }),
         rounds: Some(2),
         training: Some(Training {

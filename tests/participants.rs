@@ -245,6 +245,7 @@ fn plan(participants: i32, cohort: i32, model: &str) -> Plan {
             shards: Some(participants),
             seed: None,
             held_out: Some(0.1),
+            ..DataRef::default()
         }),
         cohort: Some(cohort),
         rounds: Some(3),
