@@ -61,8 +61,7 @@ pub fn data() -> types::DataRef {
         shards: Some(12),
         seed: Some(i64::MIN),
         held_out: Some(0.2),
-        standardise: Some(true),
-        standard: Some(bytes()),
+        ..types::DataRef::default()
     }
 }
 
