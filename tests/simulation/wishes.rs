@@ -1,6 +1,6 @@
 //! What clients want: runs, the end of one, or one to go on; and what they are told.
 
-use roundtable::fed::strategy::STRATEGIES;
+use roundtable::fed::strategy::{STRATEGIES, Strategy};
 use roundtable::fed::{DataPlan, Ending, Entry, Evaluation, Event, Plan, RunEvent, RunId};
 use roundtable::ml::training::Training;
 use roundtable::seed::{Seed, Stream};
@@ -43,15 +43,11 @@ pub struct Wanted {
 impl Wanted {
     fn draw(stream: &mut Stream) -> Wanted {
         let uniform = stream.chance(0.3);
-        let mean = if uniform {
-            "fedavg:mean=uniform"
-        } else {
-            "fedavg"
-        };
         let many = stream.chance(0.1);
         let shards = 1 + stream.below(if many { 120 } else { 8 }) as u32;
         let few = stream.chance(0.3);
         let given = stream.chance(0.5);
+        let seed = stream.bits();
         let plan = Plan {
             model: "simulated".to_owned(),
             data: DataPlan {
@@ -64,8 +60,8 @@ impl Wanted {
             rounds: 1 + stream.below(MOST_ROUNDS) as u32,
             training: Training::new(1, 0, 0.1, "cross-entropy", None).expect("in range"),
             schedule: roundtable::fed::schedule::Schedule::default(),
-            strategy: STRATEGIES.build(mean).expect("known"),
-            seed: Seed(stream.bits()),
+            strategy: strategy(uniform, seed),
+            seed: Seed(seed),
             cohort: few.then(|| 1 + stream.below(4) as u32),
             quorum: given.then(|| 0.2 + 0.8 * stream.uniform()),
             codec: "raw".to_owned(),
@@ -107,6 +103,20 @@ impl Wanted {
             }
         }
     }
+}
+
+/// Any strategy that has rounds. What a step makes of the updates is the shell's; which tasks there are, how they go
+/// together and what they weigh is the core's, and differs from strategy to strategy.
+fn strategy(uniform: bool, seed: u64) -> Strategy {
+    if uniform {
+        return STRATEGIES.build("fedavg:mean=uniform").expect("known");
+    }
+    let rows = STRATEGIES.names().into_iter();
+    let mut with_rounds: Vec<Strategy> = rows
+        .filter_map(|name| STRATEGIES.build(name).ok())
+        .filter(|strategy| strategy.buffered.is_none())
+        .collect();
+    with_rounds.swap_remove((seed % with_rounds.len() as u64) as usize)
 }
 
 /// The models of a run in which every shard counts, worked out straight.
