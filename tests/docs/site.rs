@@ -67,12 +67,7 @@ fn digits(name: &str) -> String {
     for row in 0..60 {
         let class = (row + name.len()) % 10;
         for pixel in 0..64 {
-            write!(
-                text,
-                "{},",
-                f64::from(u8::from((pixel + row) % 10 == class))
-            )
-            .expect("text");
+            write!(text, "{},", f64::from(u8::from(pixel % 10 == class))).expect("text");
         }
         writeln!(text, "{class}").expect("text");
     }
