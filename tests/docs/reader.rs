@@ -155,6 +155,10 @@ impl<'a> Reader<'a> {
         let text = self.in_place(command);
         let done = match first {
             "coordinator" | "compute_node" if !text.contains("--help") => self.start(&text),
+            "kill" => {
+                self.is_settled = false;
+                self.run(&text, false)
+            }
             _ => self.run(&text, FAILS.iter().any(|begin| command.starts_with(begin))),
         };
         if let Err(what) = done {
@@ -257,6 +261,9 @@ impl<'a> Reader<'a> {
         let port = words.next().unwrap_or_default().to_owned();
         self.programs
             .retain(|program| program.port != port || port == "0");
+        // Nobody starts a program so soon that its coordinator has not noticed the one before.
+        self.is_settled = false;
+        self.settle();
         let mut command = self.shell(&format!("exec 2>&1\nexec {text}"));
         let mut child = command.stdout(Stdio::piped()).spawn().expect("bash");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
@@ -305,7 +312,7 @@ impl<'a> Reader<'a> {
                 .lines()
                 .filter(|line| line.contains("  up  "))
                 .count();
-            self.is_settled = up >= nodes;
+            self.is_settled = up == nodes;
             let _ = never.recv_timeout(Duration::from_millis(20));
         }
         self.is_settled = true;
