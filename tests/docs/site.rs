@@ -32,10 +32,6 @@ pub fn furnish(folder: &Path, ports: &[u16]) {
     ] {
         write(name, digits(name).as_bytes());
     }
-    write(
-        "patients.csv",
-        &fs::read(root().join("examples/patients.csv")).expect("an example"),
-    );
     write("houses.csv", houses().as_bytes());
     for name in ["train-a.csv", "train-b.csv", "validate.csv"] {
         write(&format!("sites/{name}"), digits(name).as_bytes());

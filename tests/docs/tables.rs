@@ -31,7 +31,8 @@ pub const INSTEAD: &[(&str, &str, &str)] = &[
         "--model softmax:64-10",
         "nodes here know no other",
     ),
-    ("rows=1000000", "rows=200000", "a shorter test"),
+    ("--epochs 300", "--epochs 20", "a shorter test"),
+    ("rows=1000000", "rows=200000", "the same"),
     ("--participants 100000", "--participants 20000", "the same"),
     (
         "--participants 1000 ",
