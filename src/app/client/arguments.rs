@@ -74,7 +74,7 @@ The last line of stdout is the accuracy alone; for regression, the root mean squ
 const CHECK: &str = "Examples:
   client check run.toml                     with what would be done, and where each value was said
   client check run.toml --set lr=0.01       the same with another learning rate
-  client 127.0.0.1 5105 check run.toml      for a coordinator, which is not asked: its data are not opened here";
+  client 127.0.0.1 5105 check run.toml      for a coordinator; it is not asked, its data not opened";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

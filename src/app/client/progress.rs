@@ -37,9 +37,8 @@ impl Progress {
         };
         let lines = MultiProgress::new();
         let bar = lines.add(ProgressBar::new(0));
-        bar.set_style(style(
-            "{bar:20} round {pos}/{len}  {msg}  {elapsed}, {eta} left",
-        ));
+        // The message is cut where the terminal ends, so what matters most comes first.
+        bar.set_style(style("{bar:12} round {pos}/{len}  {eta} left  {wide_msg}"));
         let nodes = lines.add(ProgressBar::new(0));
         nodes.set_style(style("{wide_msg}"));
         Progress {

@@ -122,10 +122,11 @@ impl View {
                 add_details(&mut result, report.metrics.as_ref());
                 print_json(&result)
             }
-            (_, Some(figure)) => {
-                self.say(&text::summary(report));
+            (View::Bar(_) | View::Lines, Some(figure)) => {
+                let _ = writeln!(io::stderr(), "{}", text::summary(report));
                 print(&figure.number())
             }
+            (View::Quiet, Some(figure)) => print(&figure.number()),
             (_, None) => Ok(()),
         }
     }

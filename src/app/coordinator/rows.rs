@@ -53,6 +53,9 @@ impl Rows {
     /// The shards that nodes host, by name; of equal names one.
     pub(super) fn hosted(hosted: &[HostedShard]) -> Result<Rows, String> {
         let mut known: Vec<&HostedShard> = hosted.iter().collect();
+        if known.is_empty() {
+            return Err("no node that is up has rows of its own; start nodes with `compute_node PORT LOAD --data FILE`".to_owned());
+        }
         known.sort_by(|a, b| a.name.cmp(&b.name));
         known.dedup_by(|a, b| a.name == b.name);
         let most = |field: fn(&HostedShard) -> Option<i32>| {

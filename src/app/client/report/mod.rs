@@ -18,7 +18,7 @@ use story::Story;
 
 /// Shown below the help.
 pub(super) const EXAMPLES: &str = "Examples:
-  client 127.0.0.1 5105 report RUN                   report-RUN.html: one file that needs nothing else
+  client 127.0.0.1 5105 report RUN                   report-RUN.html, complete in one file
   client 127.0.0.1 5105 report RUN --md              the same as Markdown, on stdout
   client 127.0.0.1 5105 report RUN --csv -o run.csv  a line for each round
   client --state runs report RUN --tensorboard tb    then: tensorboard --logdir tb";

@@ -31,14 +31,15 @@ const MOST_AT_ONCE: u16 = 64;
 
 /// Shown below the help.
 pub(super) const EXAMPLES: &str = "Examples:
-  client 127.0.0.1 5105 sweep --grid 'lr=0.01|0.1' --grid strategy=fedavg --grid strategy=fedprox:mu=1 --rounds 20
+  client 127.0.0.1 5105 sweep --grid 'lr=0.01|0.1' --grid 'strategy=fedavg|scaffold' --rounds 20
   client 127.0.0.1 5105 sweep --random 20 --range lr=log:0.001..1 --range batch=int:8..64 --by loss
   client sweep --state runs --grid 'seed=1|2|3' --csv seeds.csv      on a cluster in this process
 
-Called again, also after Ctrl-C, a sweep takes up the runs it finds, finished or under way, and does only what is
-missing. What to try is part of the runs, so that further values may be added; --name begins anew.
-With --json every finished run is an object with `event`: run, `values`, `state`, `known` (it was there before),
-`accuracy`, `loss`, `rounds`, `seconds`, `digest` and `error`; the last line has `event`: sweep.";
+Called again, also after Ctrl-C, a sweep takes up the runs it finds, finished or under way, and does
+only what is missing. What to try is part of the runs, so that further values may be added; --name
+begins anew. With --json every finished run is an object with `event`: run, `values`, `state`, `known`
+(it was there before), `accuracy`, `loss`, `rounds`, `seconds`, `digest` and `error`; the last line
+has `event`: sweep.";
 
 /// What to try.
 #[derive(Debug, Default, Args)]
