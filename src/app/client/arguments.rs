@@ -12,6 +12,7 @@ use super::options::{ClusterOptions, RunOptions, data_specs, specs};
 use super::partition::PartitionOptions;
 use super::report::{self, ReportOptions};
 use super::sweep::{self, SweepOptions};
+use crate::app::logs::LogOptions;
 use crate::app::program::parse_span;
 use crate::net::Address;
 
@@ -50,6 +51,10 @@ pub struct Arguments {
     /// Give up when the coordinator has been out of reach, or busy, for this long
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_span, global = true)]
     pub timeout: Duration,
+
+    /// How log lines are written; a client has only errors to log, unless RUST_LOG says otherwise
+    #[command(flatten)]
+    pub log: LogOptions,
 
     /// What to do; `train` when left out
     #[command(subcommand)]
@@ -265,7 +270,7 @@ pub fn normalise(given: impl IntoIterator<Item = OsString>) -> Result<Line, Stri
     let rest: Vec<OsString> = given.collect();
     let names = |text: &OsString, names: &[&str]| names.contains(&&*text.to_string_lossy());
     let first_word = rest.iter().enumerate().position(|(at, argument)| {
-        let is_value = at > 0 && names(&rest[at - 1], &["--state", "--timeout"]);
+        let is_value = at > 0 && names(&rest[at - 1], &["--state", "--timeout", "--log-format"]);
         !is_value && !argument.to_string_lossy().starts_with('-')
     });
     let named = first_word.filter(|&at| commands.iter().any(|name| rest[at] == name.as_str()));

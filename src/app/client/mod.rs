@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use super::embedded::{self, Cluster};
+use super::logs;
 use super::signals::Ending;
 use crate::clock;
 use crate::wire::stubs::coordinator::{
@@ -58,7 +59,11 @@ pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
     });
     let done = line
         .and_then(settings::parse)
-        .and_then(|(arguments, layers)| run(arguments, &layers));
+        .and_then(|(arguments, layers)| {
+            // What a client has to say is its output.
+            logs::start("error", arguments.log.log_format);
+            run(arguments, &layers)
+        });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.show(),
