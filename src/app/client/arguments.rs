@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::conformance::{self, ConformanceOptions};
+use super::doctor::{self, DoctorOptions};
 use super::manual::{self, CompletionsOptions, ManualOptions};
 use super::options::{ClusterOptions, RunOptions, data_specs, specs};
 use super::partition::PartitionOptions;
@@ -69,6 +70,7 @@ const EXAMPLES: &str = "Examples:
   client 127.0.0.1 5105 submit --rounds 100  returns at once; follow it with `watch RUN`
   client sweep --grid 'lr=0.01|0.1' --rounds 5         runs with each of these values, best first
   client 127.0.0.1 5105 nodes                who is there
+  client doctor 127.0.0.1 5105               what is wrong there, and what to do about it
   client 127.0.0.1 5105 model RUN -o m.safetensors   the model; `verify RUN m.safetensors` compares
   client partition --partition dirichlet     who would hold what; --plot shards.svg draws it
   client --state runs                        keeps its run; `client --state runs resume RUN` goes on
@@ -132,6 +134,9 @@ pub enum Command {
     /// Try a compute node, in whatever language, against the protocol
     #[command(after_long_help = conformance::EXAMPLES, max_term_width = 100)]
     Conformance(ConformanceOptions),
+    /// Look at a coordinator and its nodes, and say what is wrong and what to do about it
+    #[command(after_long_help = doctor::EXAMPLES, max_term_width = 100)]
+    Doctor(DoctorOptions),
 }
 
 impl Command {

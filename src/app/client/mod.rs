@@ -2,6 +2,7 @@
 
 mod arguments;
 mod conformance;
+mod doctor;
 mod failure;
 mod figure;
 mod follow;
@@ -204,6 +205,12 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
             }
             None => conformance::run(&options, json, arguments.quiet),
         },
+        Command::Doctor(options) => doctor::run(
+            arguments.at.as_ref(),
+            &options,
+            arguments.timeout,
+            (json, arguments.quiet),
+        ),
         Command::Verify(options) => verify::run(open, &options.names, json),
     }
 }

@@ -104,7 +104,10 @@ mod tests {
         hello.hello.software = Some("é".repeat(5000));
         hello.hello.abilities = Some((0..500).map(|n| format!("{n:0300}")).collect());
         let told = Told::of(&hello, ASKED);
-        assert_eq!(told.software.map(|text| text.chars().count()), Some(LETTERS));
+        assert_eq!(
+            told.software.map(|text| text.chars().count()),
+            Some(LETTERS)
+        );
         assert!(told.abilities.len() <= ABILITIES);
     }
 }

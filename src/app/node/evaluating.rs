@@ -12,7 +12,10 @@ use crate::wire::stubs::types::Fault;
 
 impl Worker {
     /// Evaluates parameters on what is held out of the shards of a request.
-    pub(super) fn evaluate_shards(&self, request: &EvaluateRequest) -> Result<EvaluateReply, Fault> {
+    pub(super) fn evaluate_shards(
+        &self,
+        request: &EvaluateRequest,
+    ) -> Result<EvaluateReply, Fault> {
         let model = request::model(&request.model)?;
         let length = request::parameters(&*model, &request.layout, &request.parameters)?;
         let shards = request::shards(&request.shards)?;

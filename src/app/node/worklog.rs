@@ -9,13 +9,25 @@ use crate::wire::stubs::types::{Fault, FaultCode, ShardRef};
 /// What came of a request to train.
 pub(super) fn trained<T>(node: &str, request: &TrainRequest, answer: Result<&T, &Fault>) {
     let TrainRequest { run, round, .. } = request;
-    answered((node, run), *round, request.attempt, &request.shards, answer);
+    answered(
+        (node, run),
+        *round,
+        request.attempt,
+        &request.shards,
+        answer,
+    );
 }
 
 /// What came of a request to evaluate.
 pub(super) fn evaluated<T>(node: &str, request: &EvaluateRequest, answer: Result<&T, &Fault>) {
     let EvaluateRequest { run, round, .. } = request;
-    answered((node, run), *round, request.attempt, &request.shards, answer);
+    answered(
+        (node, run),
+        *round,
+        request.attempt,
+        &request.shards,
+        answer,
+    );
 }
 
 fn answered<T>(
