@@ -206,7 +206,9 @@ impl Coordinator {
             greetings,
             clock,
             policy: config.policy,
-            state: config.state,
+            state: config
+                .state
+                .map(|state| std::path::absolute(&state).unwrap_or(state)),
             admitting: Mutex::default(),
             closing: AtomicBool::new(false),
         });

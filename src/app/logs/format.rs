@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 /// What a line is about, behind its message: `key=value`, in quotes where spaces are in it.
 pub(super) fn keys(out: &mut Formatter, about: &dyn Source) -> io::Result<()> {
     let mut pairs = Pairs(String::new());
-    about.visit(&mut pairs).map_err(io::Error::other)?;
+    about.visit(&mut pairs).map_err(unsaid)?;
     out.write_all(pairs.0.as_bytes())
 }
 
@@ -27,11 +27,12 @@ fn object(ts: &str, record: &Record) -> io::Result<Json> {
     members.insert("level".to_owned(), level.into());
     members.insert("message".to_owned(), record.args().to_string().into());
     let mut members = Members(members);
-    record
-        .key_values()
-        .visit(&mut members)
-        .map_err(io::Error::other)?;
+    record.key_values().visit(&mut members).map_err(unsaid)?;
     Ok(members.0.into())
+}
+
+fn unsaid(error: kv::Error) -> io::Error {
+    io::Error::other(error.to_string())
 }
 
 struct Pairs(String);

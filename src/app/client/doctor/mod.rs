@@ -37,7 +37,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub struct DoctorOptions {
     /// The coordinator's address, unless it stands before the command
     #[arg(value_names = ["HOST", "PORT"], num_args = 0..=2)]
-    pub at: Vec<String>,
+    pub coordinator: Vec<String>,
     /// Say too whether this data spec is right, and on whose machine its files are looked for
     #[arg(long, value_name = "SPEC")]
     pub data: Option<String>,
@@ -115,7 +115,7 @@ impl DoctorOptions {
     /// The address, from before the command or after it.
     fn address(&self, before: Option<&Address>) -> Result<Address, Failure> {
         let usage = "client doctor <HOST> <PORT>";
-        match (before, &self.at[..]) {
+        match (before, &self.coordinator[..]) {
             (Some(at), []) => Ok(at.clone()),
             (Some(_), _) => Err(Failure::usage("the address is given twice").hint(usage)),
             (None, []) => Err(Failure::usage("no coordinator is named").hint(usage)),

@@ -7,6 +7,7 @@ use crate::app::dial::{self, CallFailed, Coordinator, Dialled};
 use crate::clock;
 use crate::net::{Address, NetError, NetErrorKind};
 use crate::wire::convert::{self, check_hello};
+use crate::wire::stubs::compute_node;
 use crate::wire::stubs::coordinator::{HelloReply, HelloRequest, NodeStatus, NodesRequest};
 use crate::wire::stubs::types::FaultCode;
 
@@ -33,9 +34,14 @@ pub(super) fn reach(at: &Address, limit: Duration) -> Result<Reached, Finding> {
         hello: convert::hello(),
     };
     let (began, wall) = (clock::now(), clock::wall_ms());
-    let hello = open
-        .call("hello", began + limit, |to| to.hello(&request))
-        .map_err(|failed| no_coordinator(at, &failed))?;
+    let hello = open.call("hello", began + limit, |to| to.hello(&request));
+    let hello = hello.map_err(|failed| match failed {
+        CallFailed::Net(error) if error.kind == NetErrorKind::Garbled && is_node(at, limit) => {
+            let found = format!("a compute node listens at {at}, no coordinator");
+            Finding::problem(CHECK, found, NOT_ONE)
+        }
+        failed => no_coordinator(at, &failed),
+    })?;
     let (round_trip, ended) = (clock::now() - began, clock::wall_ms());
     check_hello(&hello.hello).map_err(|wrong| wrong_release(&wrong.to_string()))?;
     let nodes = open.call("nodes", clock::now() + limit, |to| {
@@ -84,6 +90,17 @@ fn unreached(at: &Address, error: &NetError) -> Finding {
         _ => NOT_ONE.to_owned(),
     };
     Finding::problem(CHECK, error.to_string(), hint)
+}
+
+/// Whether what listens there greets as a node does.
+fn is_node(at: &Address, limit: Duration) -> bool {
+    let request = compute_node::HelloRequest {
+        hello: convert::hello(),
+    };
+    let deadline = clock::now() + limit;
+    let node = dial::node(at, limit).map_err(CallFailed::Net);
+    node.and_then(|mut node| node.call("hello", deadline, |to| to.hello(&request)))
+        .is_ok()
 }
 
 /// Why what listens there is of no use.
