@@ -53,7 +53,7 @@ pub struct Arguments {
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_span, global = true)]
     pub timeout: Duration,
 
-    /// How log lines are written; a client has only errors to log, unless RUST_LOG says otherwise
+    /// How it logs
     #[command(flatten)]
     pub log: LogOptions,
 

@@ -23,7 +23,7 @@ pub struct LogOptions {
     /// What log lines, on the standard error stream, look like; RUST_LOG=debug has more of them, RUST_LOG=warn less
     #[arg(
         long,
-        value_name = "FORMAT",
+        value_name = "text|json",
         value_enum,
         default_value_t,
         global = true,
