@@ -97,14 +97,13 @@ fn kept(hello: &HelloReply) -> Finding {
     let found = format!("runs are kept in {folder}, {} free", bytes(free));
     let hint = "make room there, or start the coordinator with --state on another disk; --keep N says how many rounds' \
                 parameters are kept";
-    match free {
-        ..NONE => Finding::problem(
-            "state",
-            format!("{found}: runs wait as soon as it is full"),
-            hint,
-        ),
-        ..LITTLE => Finding::warning("state", found, hint),
-        _ => Finding::ok("state", found),
+    if free >= LITTLE {
+        Finding::ok("state", found)
+    } else if free >= NONE {
+        Finding::warning("state", found, hint)
+    } else {
+        let found = format!("{found}: runs wait as soon as it is full");
+        Finding::problem("state", found, hint)
     }
 }
 

@@ -94,7 +94,7 @@ fn load(node: &NodeStatus) -> Option<Finding> {
 
 fn slow(up: &[&NodeStatus]) -> Vec<Finding> {
     let speed = |node: &&NodeStatus| node.rows_per_second.filter(|speed| *speed > 0.0);
-    let mut speeds: Vec<f64> = up.iter().filter_map(|node| speed(node)).collect();
+    let mut speeds: Vec<f64> = up.iter().filter_map(&speed).collect();
     speeds.sort_by(f64::total_cmp);
     let Some(&middle) = speeds.get(speeds.len() / 2) else {
         return Vec::new();

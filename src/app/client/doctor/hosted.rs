@@ -50,7 +50,7 @@ fn same_name(hosted: &[Hosted]) -> Vec<Finding> {
         let found = format!("`{name}` is hosted by {at}");
         let first = of[0].0;
         let alike = |(shard, _): &&Hosted| shard == &first;
-        match of.iter().all(|one| alike(one)) {
+        match of.iter().all(alike) {
             true => Finding::warning(
                 CHECK,
                 found,

@@ -148,7 +148,7 @@ mod tests {
         let last = |nodes: &[NodeStatus]| look(nodes).pop().unwrap();
         assert!(last(&[]).found.contains("no node is known"));
         let down = in_state(NodeState::DOWN, None);
-        assert_eq!(last(&[down.clone()]).level, Level::Problem);
+        assert_eq!(last(std::slice::from_ref(&down)).level, Level::Problem);
         let up = in_state(NodeState::UP, None);
         assert_eq!(last(&[down, up]).found, "1 of 2 up");
     }

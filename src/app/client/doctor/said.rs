@@ -11,11 +11,14 @@ pub(super) fn bytes(count: i64) -> String {
 
 /// Milliseconds.
 pub(super) fn span(millis: i64) -> String {
-    match millis {
-        ..1_000 => format!("{millis} ms"),
-        ..120_000 => format!("{} s", millis / 1_000),
-        ..7_200_000 => format!("{} min", millis / 60_000),
-        _ => format!("{} h", millis / 3_600_000),
+    const STEPS: [(i64, i64, &str); 3] = [
+        (7_200_000, 3_600_000, "h"),
+        (120_000, 60_000, "min"),
+        (1_000, 1_000, "s"),
+    ];
+    match STEPS.iter().find(|(from, _, _)| millis >= *from) {
+        Some((_, size, unit)) => format!("{} {unit}", millis / size),
+        None => format!("{millis} ms"),
     }
 }
 
