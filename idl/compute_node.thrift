@@ -29,6 +29,8 @@ struct HelloReply {
   4: optional list<HostedShard> hosted
   /** Training speed by a short benchmark, in rows per second of a small network. */
   5: optional double rows_per_second
+  /** What its clock says, in milliseconds since 1970. */
+  6: optional i64 wall_ms
 }
 
 struct HeartbeatRequest {

@@ -44,6 +44,12 @@ struct HelloRequest {
 struct HelloReply {
   1: required types.Hello hello
   2: optional string policy
+  /** What its clock says, in milliseconds since 1970. */
+  3: optional i64 wall_ms
+  /** Whether runs outlive the coordinator; then where they are kept, and how many bytes are free there. */
+  4: optional bool keeps_runs
+  5: optional string state_folder
+  6: optional i64 free_bytes
 }
 
 struct TrainRequest {
@@ -234,6 +240,14 @@ struct NodeStatus {
   10: optional string failure
   11: optional i64 failure_age_ms
   12: optional list<compute_node.HostedShard> hosted
+  /** What it said when it was last greeted: program and version, abilities. */
+  13: optional string software
+  14: optional set<string> abilities
+  /** How many milliseconds its clock was ahead of the coordinator's then, and how far that may be wrong either way. */
+  15: optional i64 clock_ahead_ms
+  16: optional i64 clock_error_ms
+  /** Of a node that was up and no longer is: how many milliseconds ago it was last known to be. */
+  17: optional i64 last_up_ms
 }
 
 struct NodesRequest {

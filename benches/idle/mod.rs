@@ -48,8 +48,7 @@ impl ComputeNodeHandler for Idle {
             hello: convert::hello(),
             incarnation: self.incarnation,
             slots: Some(1),
-            hosted: None,
-            rows_per_second: None,
+            ..HelloReply::default()
         })
     }
 

@@ -8,6 +8,7 @@ pub mod dashboard;
 pub mod dial;
 pub mod embedded;
 pub mod held;
+pub mod logs;
 mod memory;
 pub mod node;
 pub mod program;

@@ -7,29 +7,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::StartError;
+use super::logs::{self, LogOptions};
 use super::signals::Ending;
 
 /// Something went wrong while doing what was asked.
 pub const FAILED: u8 = 1;
 /// What was asked cannot be done by anyone.
 pub const WRONG_USAGE: u8 = 2;
-
-/// Logs to the standard error stream: `RUST_LOG` decides how much, `info` otherwise.
-fn log() {
-    log_from("info");
-}
-
-/// Logs errors alone unless `RUST_LOG` says otherwise: what a client has to say is its output.
-pub fn log_errors() {
-    log_from("error");
-}
-
-fn log_from(level: &str) {
-    let environment = env_logger::Env::default().default_filter_or(level);
-    env_logger::Builder::from_env(environment)
-        .format_target(false)
-        .init();
-}
 
 /// Says what went wrong and, if there is one, what to do about it.
 fn fail(error: impl Display, hint: Option<&str>) -> ExitCode {
@@ -61,11 +45,12 @@ fn announce(address: SocketAddr, more: Option<String>) -> io::Result<()> {
 /// stops it.
 pub fn serve<S>(
     bind: IpAddr,
+    log: LogOptions,
     start: impl FnOnce() -> Result<S, StartError>,
     address: impl FnOnce(&S) -> (SocketAddr, Option<String>),
     stop: impl FnOnce(&S),
 ) -> ExitCode {
-    log();
+    logs::start("info", log.log_format);
     allow_many_files();
     let ending = match Ending::catch() {
         Ok(ending) => ending,

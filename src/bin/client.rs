@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use roundtable::app::{client, program};
+use roundtable::app::client;
 
 fn main() -> ExitCode {
-    program::log_errors();
     client::main(std::env::args_os())
 }

@@ -148,6 +148,12 @@ impl Node {
         self.health = health;
     }
 
+    /// When it was last known to be up, if it was and no longer is.
+    pub fn last_up(&self) -> Option<Time> {
+        let gone = matches!(self.health, Health::Down | Health::Leaving);
+        (gone && self.last_up != Time::default()).then_some(self.last_up)
+    }
+
     /// Attempts it takes at once.
     pub fn slots(&self) -> u32 {
         self.greeting.as_ref().map_or(0, |g| g.slots)

@@ -15,6 +15,7 @@ mod record;
 mod recovery;
 mod remembered;
 pub mod safetensors;
+mod space;
 mod state;
 
 pub use checkpoint::Checkpoint;
@@ -25,4 +26,5 @@ pub use plan::plan_json;
 pub use record::{Record, What};
 pub use recovery::Recovered;
 pub use remembered::{Pieces, Recalled, Recollection, Remembered};
+pub use space::free_bytes;
 pub use state::{State, Taken};

@@ -42,9 +42,17 @@ impl Program {
     pub fn try_start_and_hear(
         command: &mut Command,
     ) -> Result<(Program, BufReader<ChildStdout>), String> {
+        Program::try_start_logging(command, Stdio::null())
+    }
+
+    /// The same with its log going somewhere.
+    pub fn try_start_logging(
+        command: &mut Command,
+        log: Stdio,
+    ) -> Result<(Program, BufReader<ChildStdout>), String> {
         let mut child = command
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the program starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("its output"));

@@ -214,6 +214,8 @@ fn seeds() -> Vec<Vec<u8>> {
             address: "10.0.0.7:5106".to_owned(),
             failure: Some("timed out".to_owned()),
             hosted: hello.hosted.clone(),
+            abilities: hello.hello.abilities.clone(),
+            clock_ahead_ms: Some(-3),
             ..central::NodeStatus::default()
         }],
     };
@@ -239,7 +241,8 @@ fn seeds() -> Vec<Vec<u8>> {
             0,
             &central::HelloReply {
                 hello: samples::hello(),
-                policy: None,
+                state_folder: Some("/srv/runs".to_owned()),
+                ..central::HelloReply::default()
             },
         )
     });

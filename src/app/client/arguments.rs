@@ -7,12 +7,14 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::conformance::{self, ConformanceOptions};
+use super::doctor::{self, DoctorOptions};
 use super::manual::{self, CompletionsOptions, ManualOptions};
 use super::options::{ClusterOptions, RunOptions, data_specs, specs};
 use super::partition::PartitionOptions;
 use super::report::{self, ReportOptions};
 use super::stats::{self, StatsOptions};
 use super::sweep::{self, SweepOptions};
+use crate::app::logs::LogOptions;
 use crate::app::program::parse_span;
 use crate::net::Address;
 
@@ -52,6 +54,10 @@ pub struct Arguments {
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_span, global = true)]
     pub timeout: Duration,
 
+    /// How it logs
+    #[command(flatten)]
+    pub log: LogOptions,
+
     /// What to do; `train` when left out
     #[command(subcommand)]
     pub command: Command,
@@ -65,6 +71,7 @@ const EXAMPLES: &str = "Examples:
   client 127.0.0.1 5105 submit --rounds 100  returns at once; follow it with `watch RUN`
   client sweep --grid 'lr=0.01|0.1' --rounds 5         runs with each of these values, best first
   client 127.0.0.1 5105 nodes                who is there
+  client doctor 127.0.0.1 5105               what is wrong there, and what to do about it
   client 127.0.0.1 5105 model RUN -o m.safetensors   the model; `verify RUN m.safetensors` compares
   client partition --partition dirichlet     who would hold what; --plot shards.svg draws it
   client --state runs                        keeps its run; `client --state runs resume RUN` goes on
@@ -131,6 +138,9 @@ pub enum Command {
     /// Try a compute node, in whatever language, against the protocol
     #[command(after_long_help = conformance::EXAMPLES, max_term_width = 100)]
     Conformance(ConformanceOptions),
+    /// Look at a coordinator and its nodes, and say what is wrong and what to do about it
+    #[command(after_long_help = doctor::EXAMPLES, max_term_width = 100)]
+    Doctor(DoctorOptions),
 }
 
 impl Command {
@@ -269,7 +279,7 @@ pub fn normalise(given: impl IntoIterator<Item = OsString>) -> Result<Line, Stri
     let rest: Vec<OsString> = given.collect();
     let names = |text: &OsString, names: &[&str]| names.contains(&&*text.to_string_lossy());
     let first_word = rest.iter().enumerate().position(|(at, argument)| {
-        let is_value = at > 0 && names(&rest[at - 1], &["--state", "--timeout"]);
+        let is_value = at > 0 && names(&rest[at - 1], &["--state", "--timeout", "--log-format"]);
         !is_value && !argument.to_string_lossy().starts_with('-')
     });
     let named = first_word.filter(|&at| commands.iter().any(|name| rest[at] == name.as_str()));

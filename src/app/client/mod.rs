@@ -2,6 +2,7 @@
 
 mod arguments;
 mod conformance;
+mod doctor;
 mod failure;
 mod figure;
 mod follow;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use super::embedded::{self, Cluster};
+use super::logs;
 use super::signals::Ending;
 use crate::clock;
 use crate::wire::stubs::coordinator::{
@@ -59,7 +61,11 @@ pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
     });
     let done = line
         .and_then(settings::parse)
-        .and_then(|(arguments, layers)| run(arguments, &layers));
+        .and_then(|(arguments, layers)| {
+            // What a client has to say is its output.
+            logs::start("error", arguments.log.log_format);
+            run(arguments, &layers)
+        });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.show(),
@@ -204,6 +210,12 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
             }
             None => conformance::run(&options, json, arguments.quiet),
         },
+        Command::Doctor(options) => doctor::run(
+            arguments.at.as_ref(),
+            &options,
+            arguments.timeout,
+            (json, arguments.quiet),
+        ),
         Command::Verify(options) => verify::run(open, &options.names, json),
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 
 use super::{Config, Coordinator, NodeList};
+use crate::app::logs::LogOptions;
 use crate::app::{dashboard, program};
 use crate::cluster;
 use crate::cluster::policy::POLICIES;
@@ -89,6 +90,9 @@ struct Arguments {
     /// Seed of the random choices of policies and audits; results never depend on it
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 fn after_help() -> String {
@@ -187,13 +191,13 @@ pub fn command() -> clap::Command {
 /// Does what the command line says.
 pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = Arguments::parse_from(given);
-    let bind = arguments.bind;
+    let (bind, log) = (arguments.bind, arguments.log);
     let start = || Coordinator::start(arguments.config());
     let address = |server: &Coordinator| {
         let dashboard = server.dashboard().map(|url| format!("dashboard at {url}"));
         (server.address(), dashboard)
     };
-    program::serve(bind, start, address, |server| {
+    program::serve(bind, log, start, address, |server| {
         log::info!(
             "stopping: nodes are told; runs go on when the coordinator is started again, unless --state is `none`"
         );

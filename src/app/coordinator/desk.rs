@@ -1,11 +1,13 @@
 //! What every session of the coordinator's service shares: the way into the core, and to what it told.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::board::Board;
 use super::faults::{refusal, stopping, unkept, unknown};
+use super::greetings::Greetings;
 use super::hosts::Hosts;
 use super::keeper::Keeper;
 use super::shell::Shell;
@@ -35,7 +37,10 @@ pub(super) struct Desk {
     pub(super) board: Arc<Board>,
     pub(super) hosts: Hosts,
     pub(super) clock: Clock,
+    pub(super) greetings: Greetings,
     pub(super) policy: String,
+    /// Where runs are kept, if they are.
+    pub(super) state: Option<PathBuf>,
     pub(super) admitting: Mutex<()>,
     pub(super) closing: AtomicBool,
 }

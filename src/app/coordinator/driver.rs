@@ -12,10 +12,12 @@ use crossbeam_channel::{Receiver, Sender};
 use super::attempts::{Attempts, Said};
 use super::board::Board;
 use super::call::{Job, Reporter};
+use super::greetings::Greetings;
 use super::hosts::Hosts;
 use super::keeper::Keeper;
-use super::link::Link;
+use super::link::{Heard, Link};
 use super::pulse::Question;
+use super::worklog::{self, Line, WorkLog};
 use super::workshop::Workshop;
 use crate::app::clock::Clock;
 use crate::cluster::{AttemptId, Failure, FailureKind, NodeId, Roster, Time};
@@ -33,9 +35,12 @@ pub(super) struct Driver {
     /// None where nothing outlives the coordinator.
     pub(super) keeper: Option<Arc<Keeper>>,
     pub(super) board: Arc<Board>,
+    /// None where nobody reads it.
+    pub(super) worklog: Option<WorkLog>,
     /// None where nobody looks on.
     pub(super) attempts: Option<Arc<Attempts>>,
     pub(super) hosts: Hosts,
+    pub(super) greetings: Greetings,
     pub(super) clock: Clock,
     /// How long a greeting or heartbeat may take.
     pub(super) heartbeat_timeout: Duration,
@@ -50,21 +55,19 @@ impl Driver {
         // Facts that arise from carrying out come before those that wait in the queue.
         let mut own = VecDeque::from([fact]);
         while let Some(fact) = own.pop_front() {
-            let said = self.attempts.as_ref().map(|_| Said::of(&fact));
+            let (said, heard_of) = (Said::of(&fact), worklog::heard_of(&fact));
             let mut federation = lock(&self.federation);
             let now = self.clock.now();
             let commands = federation.handle(now, fact);
             let untried = federation.cluster().roster().untried();
-            if let (Some(attempts), Some(said)) = (&self.attempts, said) {
-                note(
-                    attempts,
-                    now,
-                    said,
-                    &commands,
-                    federation.cluster().roster(),
-                );
+            let roster = federation.cluster().roster();
+            let log = self.worklog.as_mut();
+            let lines = log.map(|log| log.note(now, &said, heard_of, &commands, roster));
+            if let Some(attempts) = &self.attempts {
+                note(attempts, now, said, &commands, roster);
             }
             drop(federation);
+            lines.iter().flatten().for_each(Line::write);
             for command in commands {
                 own.extend(self.carry_out(command));
             }
@@ -111,6 +114,10 @@ impl Driver {
                     return Some(failed(attempt, "the run's data is gone"));
                 };
                 let job = Job { audited, ..job };
+                let at = self.link(node)?.address().to_string();
+                if let Some(log) = &mut self.worklog {
+                    log.sent(&run, &work, &job, node, at);
+                }
                 if let Err(error) = self.link(node)?.dispatch(job) {
                     let reason = format!("cannot start a thread for the call: {error}");
                     return Some(failed(attempt, &reason));
@@ -124,6 +131,7 @@ impl Driver {
             Command::Part(node) => {
                 self.links.remove(&node);
                 self.hosts.forget(node);
+                self.greetings.forget(node);
             }
             Command::Prepare(run) => self.prepare(run),
             Command::Discard(attempt) => drop(self.reporter.take(attempt)),
@@ -168,12 +176,7 @@ impl Driver {
     }
 
     fn publish(&self, run: &RunId, entry: Entry) {
-        match &entry.event {
-            RunEvent::Started => log::info!("run {run}: accepted"),
-            RunEvent::Round(report) => log::debug!("run {run}: round {} finished", report.round),
-            RunEvent::Notice(text) => log::warn!("run {run}: {text}"),
-            RunEvent::Ended(ending) => log::info!("run {run}: {ending}"),
-        }
+        worklog::published(self.worklog.as_ref(), run, &entry);
         self.board.post(run, entry);
     }
 
@@ -187,8 +190,12 @@ impl Driver {
             let address = federation.cluster().roster().get(node)?.address.clone();
             drop(federation);
             let address: Address = address.parse().ok()?;
-            let (reporter, hosts) = (self.reporter.clone(), self.hosts.clone());
-            match Link::new(address, reporter, hosts, self.alive.0.clone()) {
+            let heard = Heard {
+                hosts: self.hosts.clone(),
+                greetings: self.greetings.clone(),
+                abilities: Arc::default(),
+            };
+            match Link::new(address, self.reporter.clone(), heard, self.alive.0.clone()) {
                 Ok(link) => {
                     self.links.insert(node, link);
                 }

@@ -9,12 +9,15 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use log::Level;
+
 use super::book::{Batch, Book, Finished, Saved};
 use super::call::Reporter;
 use super::current::{Current, Encoder};
 use super::memories::Memories;
 use super::model_file::about;
 use crate::app::held::{Collector, Held};
+use crate::app::logs::About;
 use crate::clock;
 use crate::fed::{Entry, Event, Plan, RunId};
 use crate::store::{Folder, Recalled, Recollection, Record, Recovered, State, What};
@@ -75,9 +78,10 @@ impl Keeper {
     pub(super) fn restore(&self) -> Vec<(RunId, Recovered)> {
         let found = self.state.runs().into_iter();
         let taken = found.filter_map(|(run, taken)| {
-            let taken =
-                taken.map_err(|reason| log::error!("run {run} cannot be taken up: {reason}"));
-            let (folder, recovered) = taken.ok()?;
+            let cannot = |reason| {
+                About::run(&run.0).log(Level::Error, format_args!("cannot be taken up: {reason}"));
+            };
+            let (folder, recovered) = taken.map_err(cannot).ok()?;
             Some((run.clone(), self.take(&run, folder, recovered)))
         });
         taken.collect()
@@ -91,7 +95,7 @@ impl Keeper {
 
     fn take(&self, run: &RunId, folder: Folder, recovered: Recovered) -> Recovered {
         for damage in &recovered.damage {
-            log::warn!("run {run}: {damage}");
+            About::run(&run.0).log(Level::Warn, format_args!("{damage}"));
         }
         if recovered.history.ending.is_none() {
             let book = Book::new(folder, recovered.plan.clone());
@@ -218,9 +222,9 @@ impl Keeper {
             books.runs.insert(run.clone(), book);
         }
         let Some(book) = books.runs.get_mut(run) else {
-            let reason = "its folder is gone".to_owned();
             drop(books);
-            log::error!("run {run} cannot be recorded: {reason}");
+            let message = format_args!("cannot be recorded: its folder is gone");
+            About::run(&run.0).log(Level::Error, message);
             return;
         };
         // After a failure entries come again from the first that is not durable; others have to wait for it.
@@ -288,7 +292,7 @@ impl Keeper {
         drop(books);
         let saved = saved.map_err(|error| error.to_string());
         if let Err(reason) = &saved {
-            log::error!("run {run} waits: {reason}");
+            About::run(&run.0).log(Level::Error, format_args!("waits: {reason}"));
         }
         Event::Recorded(run.clone(), batch.upto, saved)
     }

@@ -10,6 +10,7 @@ use std::thread;
 use crossbeam_channel::{Sender, unbounded};
 
 use super::call::{Connected, Job, Reporter};
+use super::greetings::Greetings;
 use super::hosts::Hosts;
 use super::lane::{InHand, carry_all};
 use super::pulse::{self, Question};
@@ -65,6 +66,15 @@ impl Abilities {
     }
 }
 
+/// Where it is kept what a node says of itself when it is greeted.
+#[derive(Clone)]
+pub(super) struct Heard {
+    pub(super) hosts: Hosts,
+    pub(super) greetings: Greetings,
+    /// Of this node alone.
+    pub(super) abilities: Arc<Abilities>,
+}
+
 struct Lane {
     jobs: mpsc::Sender<Job>,
     in_hand: Arc<InHand<Control>>,
@@ -84,17 +94,17 @@ impl Link {
     pub(super) fn new(
         address: Address,
         reporter: Reporter,
-        hosts: Hosts,
+        heard: Heard,
         alive: Sender<()>,
     ) -> std::io::Result<Link> {
         let (questions, asked) = unbounded();
-        let abilities = Arc::<Abilities>::default();
-        let (to, told, noted) = (address.clone(), reporter.clone(), abilities.clone());
+        let abilities = heard.abilities.clone();
+        let (to, told) = (address.clone(), reporter.clone());
         thread::Builder::new()
             .name(format!("pulse {address}"))
             .stack_size(STACK)
             .spawn(move || {
-                pulse::run(&to, &asked, &told, &hosts, &noted);
+                pulse::run(&to, &asked, &told, &heard);
                 drop(alive);
             })?;
         Ok(Link {
@@ -104,6 +114,11 @@ impl Link {
             questions,
             lanes: Vec::new(),
         })
+    }
+
+    /// Where the node is.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Asks by the heartbeat's connection.

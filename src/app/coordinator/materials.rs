@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use log::Level;
+
 use super::call::Parcel;
 use super::current::Current;
 use super::forging::forge;
@@ -12,6 +14,7 @@ use super::rows::{Rows, is_private};
 use super::singles::Singles;
 use super::step::{Gathered, New, Step};
 use crate::app::held::{Held, PIECE};
+use crate::app::logs::About;
 use crate::fed::aggregate::{AddError, Addend, ExactSum};
 use crate::fed::asynchrony::Asynchrony;
 use crate::fed::{Evaluation, Plan, RunId};
@@ -212,7 +215,8 @@ impl Materials {
         };
         if let Err(reason) = added {
             // The step will say that the sum is gone.
-            log::error!("round {round}: an update that was checked cannot be added: {reason}");
+            let message = format_args!("an update that was checked cannot be added: {reason}");
+            About::default().round(round).log(Level::Error, message);
             self.gathered = None;
         }
     }

@@ -13,6 +13,7 @@ mod driver;
 mod faults;
 mod fingerprint;
 mod forging;
+mod greetings;
 mod hosts;
 mod keeper;
 mod lane;
@@ -33,6 +34,7 @@ mod step;
 mod training;
 mod values;
 mod window;
+mod worklog;
 mod workshop;
 
 use std::collections::BTreeMap;
@@ -66,9 +68,11 @@ use attempts::Attempts;
 use call::Reporter;
 use desk::Desk;
 use driver::Driver;
+use greetings::Greetings;
 use hosts::Hosts;
 use keeper::Keeper;
 use shell::Shell;
+use worklog::WorkLog;
 use workshop::Workshop;
 
 /// How a coordinator is started.
@@ -155,6 +159,7 @@ impl Coordinator {
         let kept = state.map(|state| Keeper::start(state, reporter.clone()));
         let (keeper, keeping) = kept.transpose().map_err(spawn)?.unzip();
         let hosts = Hosts::default();
+        let greetings = Greetings::default();
         let clock = Clock::start();
         let timeout = config.cluster.heartbeat_timeout;
         let cluster = Cluster::new(config.cluster, policy, config.seed, first_attempt());
@@ -178,8 +183,10 @@ impl Coordinator {
             workshop: workshop.clone(),
             keeper: keeper.clone(),
             board: Arc::clone(&board),
+            worklog: WorkLog::new(),
             attempts: attempts.clone(),
             hosts: hosts.clone(),
+            greetings: greetings.clone(),
             clock,
             heartbeat_timeout: timeout,
             links: BTreeMap::new(),
@@ -197,8 +204,12 @@ impl Coordinator {
             keeper: keeper.clone(),
             board,
             hosts,
+            greetings,
             clock,
             policy: config.policy,
+            state: config
+                .state
+                .map(|state| std::path::absolute(&state).unwrap_or(state)),
             admitting: Mutex::default(),
             closing: AtomicBool::new(false),
         });

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
+use log::Level;
 
 use super::call::{Reporter, failure, is_stale};
-use super::hosts::Hosts;
-use super::link::Abilities;
+use super::greetings::Asked;
+use super::link::Heard;
 use crate::app::dial::{self, CallFailed, Dialled, Node};
+use crate::app::logs::About;
 use crate::clock;
 use crate::cluster::{AttemptId, BeatId, Failure, FailureKind, Greeting, NodeId, Pulse};
 use crate::fed::Event;
@@ -35,8 +37,7 @@ pub(super) fn run(
     address: &Address,
     questions: &Receiver<Question>,
     reporter: &Reporter,
-    hosts: &Hosts,
-    abilities: &Abilities,
+    heard: &Heard,
 ) {
     let mut line = Line {
         address,
@@ -45,9 +46,11 @@ pub(super) fn run(
     while let Ok(question) = questions.recv() {
         match question {
             Question::Greet(node, beat, timeout) => {
-                let answer = line.greet(timeout, |hello| {
-                    hosts.note(node, hello.hosted.as_deref().unwrap_or_default());
-                    abilities.note(hello);
+                let answer = line.greet(timeout, |hello, asked| {
+                    let hosted = hello.hosted.as_deref().unwrap_or_default();
+                    heard.hosts.note(node, hosted);
+                    heard.greetings.note(node, hello, asked);
+                    heard.abilities.note(hello);
                 });
                 reporter.report(Event::Greeted(node, beat, answer));
             }
@@ -70,15 +73,22 @@ impl Line<'_> {
     fn greet(
         &mut self,
         timeout: Duration,
-        note: impl FnOnce(&HelloReply),
+        note: impl FnOnce(&HelloReply, Asked),
     ) -> Result<Greeting, Failure> {
         let request = HelloRequest {
             hello: convert::hello(),
         };
-        let reply = self
-            .call("hello", timeout, |node| node.hello(&request))
+        // Connecting is no part of it.
+        let asked = |node: &mut Node| {
+            let began = clock::wall_ms();
+            let reply = node.hello(&request)?;
+            let ended = clock::wall_ms();
+            Ok((reply, Asked { began, ended }))
+        };
+        let (reply, asked) = self
+            .call("hello", timeout, asked)
             .map_err(|failed| failure(&failed))?;
-        note(&reply);
+        note(&reply, asked);
         foreign::greeting(&reply)
             .map_err(|invalid| Failure::new(FailureKind::Reported, invalid.to_string()))
     }
@@ -97,11 +107,12 @@ impl Line<'_> {
         };
         // A node that cannot be told finds out when it answers.
         if let Err(failed) = self.call("cancel", CANCEL, |node| node.cancel(&request)) {
-            log::debug!(
-                "node {}: cancelling attempt {}: {failed}",
-                self.address,
-                attempt.0
-            );
+            let node = self.address.to_string();
+            let about = About {
+                attempt: Some(attempt.0),
+                ..About::node(&node)
+            };
+            about.log(Level::Debug, format_args!("calling it off: {failed}"));
         }
     }
 

@@ -18,6 +18,7 @@ use crate::app::transfer;
 use crate::clock;
 use crate::fed::{Ending, Event, Plan, RunId, Standardise};
 use crate::net::{Address, Peer, ReplyWriter, RequestReader, Service};
+use crate::store;
 use crate::wire::convert::{self, Initial, fault, plan, report};
 use crate::wire::protocol::{BinaryInput, Limits};
 use crate::wire::stubs::coordinator::{
@@ -89,9 +90,14 @@ impl CoordinatorHandler for Visit {
     fn hello(&self, request: HelloRequest) -> Result<HelloReply, Fault> {
         convert::check_hello(&request.hello)
             .map_err(|invalid| fault(FaultCode::VERSION, invalid.to_string()))?;
+        let state = self.desk.state.as_deref();
         Ok(HelloReply {
             hello: convert::hello(),
             policy: Some(self.desk.policy.clone()),
+            wall_ms: Some(clock::wall_ms()),
+            keeps_runs: Some(state.is_some()),
+            state_folder: state.map(|state| state.display().to_string()),
+            free_bytes: state.and_then(store::free_bytes).map(convert::count),
         })
     }
 
@@ -210,6 +216,9 @@ impl CoordinatorHandler for Visit {
                 .map(|(id, node)| {
                     let mut status = report::node(now, node);
                     status.hosted = Some(self.desk.hosts.of(id));
+                    if let Some(told) = self.desk.greetings.of(id) {
+                        told.add_to(&mut status);
+                    }
                     status
                 })
                 .collect(),

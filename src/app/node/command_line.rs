@@ -11,6 +11,7 @@ use clap::{CommandFactory, Parser};
 
 use super::sources::{ROWS, Sources};
 use super::{Config, Load, Node};
+use crate::app::logs::LogOptions;
 use crate::app::program;
 use crate::net::Address;
 use crate::seed::Seed;
@@ -66,6 +67,9 @@ struct Arguments {
     /// Seed of refusals and waits [default: the port]; results never depend on it
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -103,10 +107,10 @@ pub fn command() -> clap::Command {
 /// Does what the command line says.
 pub fn main(given: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = Arguments::parse_from(given);
-    let bind = arguments.bind;
+    let (bind, log) = (arguments.bind, arguments.log);
     let start = || Node::start(arguments.config());
     let address = |node: &Node| (node.address(), None);
-    program::serve(bind, start, address, |server| {
+    program::serve(bind, log, start, address, |server| {
         log::info!(
             "leaving: tasks in hand have {} s to finish",
             GRACE.as_secs()

@@ -6,6 +6,7 @@ mod command_line;
 mod desk;
 #[cfg(all(test, feature = "shuttle"))]
 mod desk_orders;
+mod evaluating;
 mod load;
 mod membership;
 mod residuals;
@@ -15,6 +16,7 @@ mod shards;
 mod sources;
 mod training;
 mod utilisation;
+mod worklog;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -112,7 +114,10 @@ impl Node {
             Shards::new(root, config.data.as_deref(), config.sources).map_err(StartError)?;
         let address = SocketAddr::new(config.bind, config.port);
         let listener = listen(address).map_err(|error| StartError::listening(address, &error))?;
+        let own = listener.local_addr().unwrap_or(address);
+        let own = config.advertise.unwrap_or(own.into()).to_string();
         let worker = Arc::new(Worker {
+            address: own.clone(),
             desk: Desk::new(config.slots.max(1)),
             gate: Gate::new(config.load, config.load_delay, config.seed),
             shards,
@@ -130,9 +135,7 @@ impl Node {
         let membership = match config.join {
             None => None,
             Some(coordinator) => {
-                let own = Address::from(server.address());
-                let at = config.advertise.unwrap_or(own).to_string();
-                let started = Membership::start(coordinator, at);
+                let started = Membership::start(coordinator, own);
                 Some(started.map_err(|error| StartError(format!("cannot join: {error}")))?)
             }
         };

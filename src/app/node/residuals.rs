@@ -7,6 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use log::Level;
+
+use crate::app::logs::About;
+
 /// Bytes that are remembered; the memory that was longest unused gives way.
 const MOST: usize = 1 << 30;
 
@@ -82,7 +86,12 @@ impl State {
                 return;
             };
             let (run, shard) = &name;
-            log::warn!("run {run}: no room to remember what the updates of `{shard}` left out");
+            let about = About {
+                shards: Some(shard),
+                ..About::run(run)
+            };
+            let message = format_args!("no room to remember what the updates left out");
+            about.log(Level::Warn, message);
             if let Some(gone) = self.memories.remove(&name) {
                 self.size -= gone.bytes();
             }

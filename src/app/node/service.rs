@@ -13,15 +13,15 @@ use super::load::Gate;
 use super::residuals::Residuals;
 use super::rows::describable;
 use super::shards::Shards;
+use super::worklog;
 use crate::app::held::{self, Held};
 use crate::clock;
 use crate::ml::data::{Dataset, Moments};
-use crate::ml::metrics::{Depth, Metrics};
 use crate::ml::model::{Model, ModelError};
 use crate::ml::parameters::Parameters;
 use crate::net::{Peer, ReplyWriter, RequestReader, Service};
 use crate::seed::Seed;
-use crate::wire::convert::{self, fault, report, small};
+use crate::wire::convert::{self, fault, small};
 use crate::wire::protocol::{BinaryInput, Limits};
 use crate::wire::request::{self, invalid};
 use crate::wire::stubs::compute_node::{
@@ -51,6 +51,8 @@ const ABILITIES: [&str; 11] = [
 
 /// A node, as its connections share it.
 pub(super) struct Worker {
+    /// Its own, as far as it knows.
+    pub(super) address: String,
     pub(super) desk: Desk,
     pub(super) gate: Gate,
     pub(super) shards: Shards,
@@ -85,6 +87,7 @@ impl ComputeNodeHandler for Worker {
             slots: Some(small(self.desk.slots())),
             hosted: Some(self.shards.hosted()),
             rows_per_second: self.rows_per_second,
+            wall_ms: Some(clock::wall_ms()),
         })
     }
 
@@ -98,40 +101,15 @@ impl ComputeNodeHandler for Worker {
     }
 
     fn train(&self, request: TrainRequest) -> Result<TrainReply, Fault> {
-        self.train_shards(&request)
+        let answer = self.train_shards(&request);
+        worklog::trained(&self.address, &request, answer.as_ref());
+        answer
     }
 
     fn evaluate(&self, request: EvaluateRequest) -> Result<EvaluateReply, Fault> {
-        let model = request::model(&request.model)?;
-        let length = request::parameters(&*model, &request.layout, &request.parameters)?;
-        let shards = request::shards(&request.shards)?;
-        let bytes = self.bytes_of(&request.parameters, length)?;
-        let attempt = self
-            .desk
-            .begin(request.attempt, deadline(request.budget_ms));
-        let _slot = attempt.slot().map_err(interrupted)?;
-        let parameters = self.parameters(&*model, &bytes)?;
-        let place = self.place(&request.data, Seed(request.seed.cast_unsigned()))?;
-        let depth = match request.full {
-            Some(true) => Depth::Part,
-            _ => Depth::Round,
-        };
-        let mut merged: Option<Metrics> = None;
-        for (index, shard) in shards {
-            let (rows, held_out) = self.rows(&place, index, shard)?;
-            let rows = fitting(&*model, held_out.map_or(rows, Arc::new))?;
-            let found = model
-                .examine(&parameters, &rows, depth)
-                .map_err(|error| untrained(&attempt, &error))?;
-            merged = Some(match merged {
-                Some(sum) => sum.merge(&found),
-                None => found,
-            });
-        }
-        let metrics = merged.ok_or_else(|| invalid("shards", "there are none", ""))?;
-        Ok(EvaluateReply {
-            metrics: report::metrics(&metrics),
-        })
+        let answer = self.evaluate_shards(&request);
+        worklog::evaluated(&self.address, &request, answer.as_ref());
+        answer
     }
 
     fn describe(&self, request: DescribeRequest) -> Result<DescribeReply, Fault> {

@@ -222,6 +222,7 @@ pub fn node(now: Time, node: &Node) -> wire::NodeStatus {
         refused: Some(count(node.refused)),
         failure: node.barred.clone().or(reason),
         failure_age_ms: failure.map(|&(at, _)| count(now.since(at).as_millis())),
-        hosted: None,
+        last_up_ms: node.last_up().map(|at| count(now.since(at).as_millis())),
+        ..wire::NodeStatus::default()
     }
 }

@@ -1,0 +1,50 @@
+//! What a node does when it is asked to evaluate.
+
+use std::sync::Arc;
+
+use super::service::{Worker, deadline, fitting, interrupted, untrained};
+use crate::ml::metrics::{Depth, Metrics};
+use crate::seed::Seed;
+use crate::wire::convert::report;
+use crate::wire::request::{self, invalid};
+use crate::wire::stubs::compute_node::{EvaluateReply, EvaluateRequest};
+use crate::wire::stubs::types::Fault;
+
+impl Worker {
+    /// Evaluates parameters on what is held out of the shards of a request.
+    pub(super) fn evaluate_shards(
+        &self,
+        request: &EvaluateRequest,
+    ) -> Result<EvaluateReply, Fault> {
+        let model = request::model(&request.model)?;
+        let length = request::parameters(&*model, &request.layout, &request.parameters)?;
+        let shards = request::shards(&request.shards)?;
+        let bytes = self.bytes_of(&request.parameters, length)?;
+        let attempt = self
+            .desk
+            .begin(request.attempt, deadline(request.budget_ms));
+        let _slot = attempt.slot().map_err(interrupted)?;
+        let parameters = self.parameters(&*model, &bytes)?;
+        let place = self.place(&request.data, Seed(request.seed.cast_unsigned()))?;
+        let depth = match request.full {
+            Some(true) => Depth::Part,
+            _ => Depth::Round,
+        };
+        let mut merged: Option<Metrics> = None;
+        for (index, shard) in shards {
+            let (rows, held_out) = self.rows(&place, index, shard)?;
+            let rows = fitting(&*model, held_out.map_or(rows, Arc::new))?;
+            let found = model
+                .examine(&parameters, &rows, depth)
+                .map_err(|error| untrained(&attempt, &error))?;
+            merged = Some(match merged {
+                Some(sum) => sum.merge(&found),
+                None => found,
+            });
+        }
+        let metrics = merged.ok_or_else(|| invalid("shards", "there are none", ""))?;
+        Ok(EvaluateReply {
+            metrics: report::metrics(&metrics),
+        })
+    }
+}
