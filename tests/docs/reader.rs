@@ -292,27 +292,28 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Waits until the coordinator of the page knows all its nodes.
+    /// Waits until the coordinator of the page knows which of its nodes are there.
     fn settle(&mut self) {
-        self.programs
-            .retain_mut(|program| matches!(program.child.try_wait(), Ok(None)));
-        let count = |name| {
-            self.programs
-                .iter()
-                .filter(|program| program.name == name)
-                .count()
-        };
-        let (nodes, deadline) = (count("compute_node"), clock::now() + PATIENCE);
+        let deadline = clock::now() + PATIENCE;
         let ask = format!("client 127.0.0.1:{} nodes", self.ports[0]);
         let (_open, never) = mpsc::channel::<()>();
-        while !self.is_settled && count("coordinator") > 0 && clock::now() < deadline {
-            let listed = self.shell(&ask).output().expect("bash").stdout;
-            let listed = String::from_utf8_lossy(&listed).into_owned();
+        while !self.is_settled && clock::now() < deadline {
+            self.programs
+                .retain_mut(|program| matches!(program.child.try_wait(), Ok(None)));
+            let count = |name| {
+                self.programs
+                    .iter()
+                    .filter(|program| program.name == name)
+                    .count()
+            };
+            let said = self.shell(&ask).stderr(Stdio::null()).output();
+            let said = said.expect("bash").stdout;
+            let listed = String::from_utf8_lossy(&said).into_owned();
             let up = listed
                 .lines()
                 .filter(|line| line.contains("  up  "))
                 .count();
-            self.is_settled = up == nodes;
+            self.is_settled = count("coordinator") == 0 || up == count("compute_node");
             let _ = never.recv_timeout(Duration::from_millis(20));
         }
         self.is_settled = true;
