@@ -242,13 +242,20 @@ impl<'a> Reader<'a> {
         let programs = Path::new(env!("CARGO_BIN_EXE_client"))
             .parent()
             .expect("their folder");
+        // The Python with PyTorch, where one is named, comes before others.
+        let torch = std::env::var("ROUNDTABLE_TORCH_PYTHON").unwrap_or_default();
+        let torch = Path::new(&torch).parent().unwrap_or(Path::new(""));
         let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{path}", torch.display());
         let mut command = Command::new("bash");
         command
             .args(["-c", text])
             .current_dir(self.home.path())
             .env("HOME", self.home.path())
-            .env("PATH", format!("{}:{path}", programs.display()))
+            .env(
+                "PATH",
+                format!("{}:{}", programs.display(), path.trim_start_matches(':')),
+            )
             .env_remove("XDG_STATE_HOME")
             .stdin(Stdio::null());
         command
