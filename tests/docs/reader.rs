@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use roundtable::clock;
 
+use super::commands::{COMMANDS, commands, is_commands};
 use super::output::is_shown;
 use super::page::{Block, Page};
 use super::site;
@@ -19,24 +20,6 @@ use super::tables::{FAILS, INSTEAD, NOT_RUN};
 
 /// Nothing here takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How a block of commands begins.
-const COMMANDS: &[&str] = &[
-    "awk",
-    "cat",
-    "client",
-    "compute_node",
-    "coordinator",
-    "curl",
-    "echo",
-    "grep",
-    "head",
-    "kill",
-    "mkdir",
-    "packaging/bundle",
-    "printf",
-    "python",
-];
 
 /// The comment with which a page has its reader end all programs.
 const STOP: &str = "# Ctrl-C in every terminal first";
@@ -354,39 +337,6 @@ impl<'a> Reader<'a> {
             false => Err(format!("{status}\n{said}")),
         }
     }
-}
-
-/// Whether a block is commands: indented or fenced as `sh`, it begins with one. Other blocks are what they print.
-fn is_commands(block: &Block) -> bool {
-    let mut words = block
-        .lines
-        .iter()
-        .filter(|line| !line.starts_with('#') && !line.is_empty());
-    let first = words.next().map_or("", String::as_str);
-    let word = first.split_whitespace().next().unwrap_or_default();
-    let known = COMMANDS.contains(&word) || first.starts_with("cargo run");
-    block.language == "sh" && (known || NOT_RUN.iter().any(|(begin, _)| first.starts_with(begin)))
-}
-
-/// The commands of a block with their lines; one goes on after a backslash, and to the end of what it is given to read.
-fn commands(block: &Block) -> Vec<(usize, String)> {
-    let mut commands: Vec<(usize, String)> = Vec::new();
-    let (mut open, mut until) = (false, None);
-    for (at, line) in block.lines.iter().enumerate() {
-        if open || until.is_some() {
-            let (_, command) = commands.last_mut().expect("begun");
-            *command += &format!("\n{line}");
-        } else if !line.is_empty() && !line.starts_with('#') {
-            commands.push((block.line + at, line.clone()));
-        }
-        open = line.ends_with('\\');
-        if let Some((_, end)) = line.split_once("<<'") {
-            until = end.split_once('\'').map(|(end, _)| end.to_owned());
-        } else if until.as_deref() == Some(line) {
-            until = None;
-        }
-    }
-    commands
 }
 
 /// A port that nobody has, outside of those that the system gives to who asks for any.
