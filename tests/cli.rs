@@ -55,6 +55,12 @@ fn the_client_alone_ends_with_the_accuracy_on_the_last_line() {
 }
 
 #[test]
+fn a_private_run_without_rows_says_what_to_start() {
+    let says = &["no node that is up has rows of its own", "--data FILE"];
+    fails(CLIENT, &["--data", "private:"], 1, says);
+}
+
+#[test]
 fn the_default_run_reaches_95_percent() {
     let output = run(CLIENT, &["--quiet"]);
     let accuracy: f64 = stdout(&output).trim().parse().expect("an accuracy alone");

@@ -2,6 +2,7 @@
 //!
 //! Every command is typed as it stands, but for what `tables.rs` lists. `ROUNDTABLE_PAGE=howto/resume` follows that page alone.
 
+mod commands;
 mod output;
 mod page;
 mod reader;

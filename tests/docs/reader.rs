@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use roundtable::clock;
 
+use super::commands::{COMMANDS, commands, is_commands};
 use super::output::is_shown;
 use super::page::{Block, Page};
 use super::site;
@@ -19,24 +20,6 @@ use super::tables::{FAILS, INSTEAD, NOT_RUN};
 
 /// Nothing here takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How a block of commands begins.
-const COMMANDS: &[&str] = &[
-    "awk",
-    "cat",
-    "client",
-    "compute_node",
-    "coordinator",
-    "curl",
-    "echo",
-    "grep",
-    "head",
-    "kill",
-    "mkdir",
-    "packaging/bundle",
-    "printf",
-    "python",
-];
 
 /// The comment with which a page has its reader end all programs.
 const STOP: &str = "# Ctrl-C in every terminal first";
@@ -242,13 +225,20 @@ impl<'a> Reader<'a> {
         let programs = Path::new(env!("CARGO_BIN_EXE_client"))
             .parent()
             .expect("their folder");
+        // The Python with PyTorch, where one is named, comes before others.
+        let torch = std::env::var("ROUNDTABLE_TORCH_PYTHON").unwrap_or_default();
+        let torch = Path::new(&torch).parent().unwrap_or(Path::new(""));
         let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{path}", torch.display());
         let mut command = Command::new("bash");
         command
             .args(["-c", text])
             .current_dir(self.home.path())
             .env("HOME", self.home.path())
-            .env("PATH", format!("{}:{path}", programs.display()))
+            .env(
+                "PATH",
+                format!("{}:{}", programs.display(), path.trim_start_matches(':')),
+            )
             .env_remove("XDG_STATE_HOME")
             .stdin(Stdio::null());
         command
@@ -292,27 +282,28 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Waits until the coordinator of the page knows all its nodes.
+    /// Waits until the coordinator of the page knows which of its nodes are there.
     fn settle(&mut self) {
-        self.programs
-            .retain_mut(|program| matches!(program.child.try_wait(), Ok(None)));
-        let count = |name| {
-            self.programs
-                .iter()
-                .filter(|program| program.name == name)
-                .count()
-        };
-        let (nodes, deadline) = (count("compute_node"), clock::now() + PATIENCE);
+        let deadline = clock::now() + PATIENCE;
         let ask = format!("client 127.0.0.1:{} nodes", self.ports[0]);
         let (_open, never) = mpsc::channel::<()>();
-        while !self.is_settled && count("coordinator") > 0 && clock::now() < deadline {
-            let listed = self.shell(&ask).output().expect("bash").stdout;
-            let listed = String::from_utf8_lossy(&listed).into_owned();
+        while !self.is_settled && clock::now() < deadline {
+            self.programs
+                .retain_mut(|program| matches!(program.child.try_wait(), Ok(None)));
+            let count = |name| {
+                self.programs
+                    .iter()
+                    .filter(|program| program.name == name)
+                    .count()
+            };
+            let said = self.shell(&ask).stderr(Stdio::null()).output();
+            let said = said.expect("bash").stdout;
+            let listed = String::from_utf8_lossy(&said).into_owned();
             let up = listed
                 .lines()
                 .filter(|line| line.contains("  up  "))
                 .count();
-            self.is_settled = up == nodes;
+            self.is_settled = count("coordinator") == 0 || up == count("compute_node");
             let _ = never.recv_timeout(Duration::from_millis(20));
         }
         self.is_settled = true;
@@ -346,39 +337,6 @@ impl<'a> Reader<'a> {
             false => Err(format!("{status}\n{said}")),
         }
     }
-}
-
-/// Whether a block is commands: indented or fenced as `sh`, it begins with one. Other blocks are what they print.
-fn is_commands(block: &Block) -> bool {
-    let mut words = block
-        .lines
-        .iter()
-        .filter(|line| !line.starts_with('#') && !line.is_empty());
-    let first = words.next().map_or("", String::as_str);
-    let word = first.split_whitespace().next().unwrap_or_default();
-    let known = COMMANDS.contains(&word) || first.starts_with("cargo run");
-    block.language == "sh" && (known || NOT_RUN.iter().any(|(begin, _)| first.starts_with(begin)))
-}
-
-/// The commands of a block with their lines; one goes on after a backslash, and to the end of what it is given to read.
-fn commands(block: &Block) -> Vec<(usize, String)> {
-    let mut commands: Vec<(usize, String)> = Vec::new();
-    let (mut open, mut until) = (false, None);
-    for (at, line) in block.lines.iter().enumerate() {
-        if open || until.is_some() {
-            let (_, command) = commands.last_mut().expect("begun");
-            *command += &format!("\n{line}");
-        } else if !line.is_empty() && !line.starts_with('#') {
-            commands.push((block.line + at, line.clone()));
-        }
-        open = line.ends_with('\\');
-        if let Some((_, end)) = line.split_once("<<'") {
-            until = end.split_once('\'').map(|(end, _)| end.to_owned());
-        } else if until.as_deref() == Some(line) {
-            until = None;
-        }
-    }
-    commands
 }
 
 /// A port that nobody has, outside of those that the system gives to who asks for any.
