@@ -167,6 +167,10 @@ fn wrong_usage_is_told() {
     assert_eq!(code(&["doctor"]), Some(2));
     assert_eq!(code(&["doctor", "127.0.0.1"]), Some(2));
     assert_eq!(
+        code(&["--state", "runs", "doctor", "127.0.0.1", "5105"]),
+        Some(2)
+    );
+    assert_eq!(
         code(&["127.0.0.1", "5105", "doctor", "127.0.0.1", "5105"]),
         Some(2)
     );

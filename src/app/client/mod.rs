@@ -80,6 +80,10 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
         let message = format!("--state is for a cluster of its own, not for {at}");
         return Err(Failure::usage(message).hint("leave the address or the option out"));
     }
+    if let (Command::Doctor(_), Some(_)) = (&arguments.command, &arguments.state) {
+        let failure = Failure::usage("doctor looks at a coordinator that runs, not at a folder");
+        return Err(failure.hint("leave --state out"));
+    }
     // A cluster of its own: for `train`, and for whatever is asked of the runs that are kept in a folder.
     let own = match &arguments.command {
         Command::Train(TrainOptions { cluster, .. })

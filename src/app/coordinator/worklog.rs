@@ -54,7 +54,7 @@ pub(super) struct WorkLog {
 impl WorkLog {
     /// None where nobody reads it.
     pub(super) fn new() -> Option<WorkLog> {
-        log::log_enabled!(target: "roundtable", Level::Warn).then(WorkLog::default)
+        shows(Level::Warn).then(WorkLog::default)
     }
 
     /// An attempt goes out.
@@ -76,7 +76,9 @@ impl WorkLog {
             true => (Level::Warn, "tried again"),
             false => (Level::Debug, "sent"),
         };
-        Line::of(level, message.to_owned(), job.attempt, &errand).write();
+        if shows(level) {
+            Line::of(level, message.to_owned(), job.attempt, errand.clone()).write();
+        }
         self.open.insert(job.attempt, errand);
     }
 
@@ -106,14 +108,22 @@ impl WorkLog {
                 continue;
             };
             let reason = reason.or_else(|| failed_now(now, roster.get(errand.node)?));
-            lines.push(match reason {
-                None => Line::of(Level::Debug, how.to_owned(), id, &errand),
+            match reason {
                 Some(reason) => {
                     heard_of = heard_of.or(Some(errand.node));
                     self.remember(&errand, reason);
-                    Line::of(Level::Warn, format!("failed: {reason}"), id, &errand)
+                    lines.push(Line::of(
+                        Level::Warn,
+                        format!("failed: {reason}"),
+                        id,
+                        errand,
+                    ));
                 }
-            });
+                None if shows(Level::Debug) => {
+                    lines.push(Line::of(Level::Debug, how.to_owned(), id, errand));
+                }
+                None => {}
+            }
         }
         for command in commands {
             match command {
@@ -197,6 +207,11 @@ pub(super) fn published(log: Option<&WorkLog>, run: &RunId, entry: &Entry) {
     }
 }
 
+/// Whether lines of this level are written. Most attempts have none, and cost nothing.
+fn shows(level: Level) -> bool {
+    log::log_enabled!(target: "roundtable", level)
+}
+
 /// Why the node failed in this very moment, if it did.
 fn failed_now(now: Time, node: &Node) -> Option<&str> {
     let (at, failure) = node.last_failure.as_ref()?;
@@ -212,11 +227,11 @@ pub(super) fn heard_of(fact: &Event) -> Option<NodeId> {
 }
 
 impl Line {
-    fn of(level: Level, message: String, attempt: AttemptId, errand: &Errand) -> Line {
+    fn of(level: Level, message: String, attempt: AttemptId, errand: Errand) -> Line {
         Line {
             level,
             message,
-            attempt: Some((attempt, errand.clone())),
+            attempt: Some((attempt, errand)),
             node: None,
         }
     }
