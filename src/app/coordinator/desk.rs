@@ -86,8 +86,13 @@ impl Desk {
             if let Some(status) = status() {
                 return Some(status);
             }
-            self.restore(run, keeper.recall(run)?);
-            // Another thread may be about to tell the core.
+            match keeper.recall(run) {
+                Some(recovered) => self.restore(run, recovered),
+                // It was read when the coordinator started, and the core is about to hear of it.
+                None if keeper.keeps(run) => {}
+                None => return None,
+            }
+            // Or another thread is about to tell it.
             let deadline = clock::now() + ACCEPTANCE;
             while status().is_none() && clock::now() < deadline {
                 self.board.read(run, u64::MAX, 1, SHORTLY, || false);

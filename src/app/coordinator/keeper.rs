@@ -93,6 +93,11 @@ impl Keeper {
         recovered.history.ending.is_some().then_some(recovered)
     }
 
+    /// Whether the journal of this run is open: it goes on, or is about to.
+    pub(super) fn keeps(&self, run: &RunId) -> bool {
+        self.lock().runs.contains_key(run)
+    }
+
     fn take(&self, run: &RunId, folder: Folder, recovered: Recovered) -> Recovered {
         for damage in &recovered.damage {
             About::run(&run.0).log(Level::Warn, format_args!("{damage}"));

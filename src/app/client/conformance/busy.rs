@@ -19,6 +19,8 @@ const LONG: Duration = Duration::from_millis(1500);
 const PAUSE: Duration = Duration::from_millis(100);
 /// Heartbeats that have to be answered while it goes on.
 const BEATS: usize = 3;
+/// A heartbeat that is answered later, and only after the training, waited for it.
+const WAITED: Duration = Duration::from_millis(500);
 /// How often a training that was over too soon is made longer, and how much.
 const TRIES: usize = 4;
 const LONGER: f64 = 6.0;
@@ -153,6 +155,14 @@ fn heartbeat(bench: &mut Bench) -> Checked {
         }
         if let Some(Err(error @ CallFailed::Net(_))) = &end {
             return failed(format!("the training under way: {}", said(error)));
+        }
+        // Answered at last, but not before the training was over.
+        if slowest >= WAITED && 2 * slowest > took {
+            return failed(format!(
+                "while a training was under way: heartbeat answered after {:.1} s, when all {:.1} s of it were over; answer each connection on a thread of its own",
+                slowest.as_secs_f64(),
+                took.as_secs_f64()
+            ));
         }
         epochs *= LONGER;
     }
