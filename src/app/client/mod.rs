@@ -252,7 +252,7 @@ fn submit(session: &mut Session, options: &RunOptions) -> Result<String, Failure
         key: format!("{:016x}{:016x}", clock::chance(), clock::chance()),
         plan: request::plan(options),
     };
-    let reply = session.call("submit", |to| to.submit(&request))?;
+    let reply = session.submit(&request)?;
     Ok(reply.run)
 }
 

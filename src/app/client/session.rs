@@ -10,10 +10,13 @@ use crate::clock;
 use crate::cluster::Backoff;
 use crate::net::Address;
 use crate::wire::rpc::CallError;
+use crate::wire::stubs::coordinator::{SubmitReply, SubmitRequest};
 use crate::wire::stubs::types::FaultCode;
 
 /// Connecting and short calls may take this long.
 const SHORT: Duration = Duration::from_secs(10);
+/// Calls for which nodes have much to add up may take this long.
+pub(super) const LONG: Duration = Duration::from_secs(150);
 /// Waits between attempts to reach the coordinator again.
 const RETRY: Backoff = Backoff {
     first: Duration::from_millis(100),
@@ -55,6 +58,16 @@ impl Session {
         call: impl FnMut(&mut Coordinator) -> Result<T, CallError>,
     ) -> Result<T, Failure> {
         self.call_within(SHORT, action, call)
+    }
+
+    /// Asks for a run. It takes longer where nodes have features to add up first.
+    pub(super) fn submit(&mut self, request: &SubmitRequest) -> Result<SubmitReply, Failure> {
+        let data = request.plan.data.as_ref();
+        let limit = match data.and_then(|data| data.standardise) {
+            Some(true) => LONG,
+            _ => SHORT,
+        };
+        self.call_within(limit, "submit", |to| to.submit(request))
     }
 
     /// The same for a call that may take longer than short ones.

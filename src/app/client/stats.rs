@@ -1,7 +1,6 @@
 //! What the features of some data are like: of a coordinator's nodes by exact sums, or of files here.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -10,7 +9,7 @@ use super::failure::Failure;
 use super::options::{RunOptions, data, row_of};
 use super::partition::{PartitionOptions, open};
 use super::request;
-use super::session::Session;
+use super::session::{LONG, Session};
 use super::text::table;
 use super::view::{print, print_json, written};
 use crate::ml::data::Moments;
@@ -19,9 +18,6 @@ use crate::wire::convert::moments::summarise;
 use crate::wire::convert::plan::DEFAULT_DATA;
 use crate::wire::stubs::coordinator::{DescribeReply, DescribeRequest};
 use crate::wire::stubs::types::DataRef;
-
-/// Nodes may have much to add up.
-const LIMIT: Duration = Duration::from_secs(150);
 
 /// Shown below the help.
 pub(super) const EXAMPLES: &str = "Examples:
@@ -113,7 +109,7 @@ fn asked(session: &mut Session, options: &StatsOptions) -> Result<DescribeReply,
         data: plan.data.unwrap_or_else(everything),
         seed: options.seed,
     };
-    session.call_within(LIMIT, "describe", |to| to.describe(&request))
+    session.call_within(LONG, "describe", |to| to.describe(&request))
 }
 
 /// Of data that can be opened here.

@@ -193,7 +193,7 @@ fn fulfil(session: &mut Session, wish: &Wish) -> Result<Outcome, Failure> {
         key: wish.key.clone(),
         plan: wish.plan.clone(),
     };
-    let SubmitReply { run, created } = match session.call("submit", |to| to.submit(&request)) {
+    let SubmitReply { run, created } = match session.submit(&request) {
         Ok(reply) => reply,
         // This plan cannot be run; others may.
         Err(failure) if failure.is_usage() => {
