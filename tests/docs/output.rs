@@ -51,8 +51,9 @@ fn constant(word: &str, bare: &str) -> String {
     match bare {
         "..." | "…" => "...".to_owned(),
         _ if word.trim_matches('…').is_empty() || word == "..." => "...".to_owned(),
-        _ if digits && bare.len() >= 5 => "LARGE".to_owned(),
+        // One in a hundred has no letter.
         _ if hexadecimal && bare.len() == 10 => "RUN".to_owned(),
+        _ if digits && bare.len() >= 5 => "LARGE".to_owned(),
         _ if bare.contains("T") && bare.ends_with('Z') && bare.len() == 20 => "NOW".to_owned(),
         _ if bare.starts_with("http://127.0.0.1") => "URL".to_owned(),
         _ if bare.rsplit_once(':').is_some_and(port) => "ADDRESS".to_owned(),
