@@ -53,8 +53,9 @@ fn running_out_of_descriptors_is_waited_out() {
     eventually("the server runs out", || {
         COMPLAINTS.0.load(Ordering::SeqCst) > 0
     });
-    // Long enough for a few more complaints, were they not held back.
+    // Long enough for a few more complaints, were they not held back. A descriptor that became free would end them.
     eventually("a second complaint", || {
+        crowd.extend(fill_up(server.address()));
         COMPLAINTS.0.load(Ordering::SeqCst) > 1
     });
     let seconds = (clock::now() - start).as_secs() as usize;
