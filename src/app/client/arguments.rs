@@ -7,12 +7,13 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::conformance::{self, ConformanceOptions};
+use super::data_options::DataOptions;
 use super::doctor::{self, DoctorOptions};
 use super::manual::{self, CompletionsOptions, ManualOptions};
 use super::options::{ClusterOptions, RunOptions, data_specs, specs};
 use super::partition::PartitionOptions;
 use super::report::{self, ReportOptions};
-use super::stats::{self, StatsOptions};
+use super::stats;
 use super::sweep::{self, SweepOptions};
 use crate::app::logs::LogOptions;
 use crate::app::program::parse_span;
@@ -134,7 +135,7 @@ pub enum Command {
     Partition(PartitionOptions),
     /// Say what the features of some data are like, over all nodes: mean, deviation, least and largest value
     #[command(after_long_help = stats::EXAMPLES, max_term_width = 100)]
-    Stats(StatsOptions),
+    Stats(DataOptions),
     /// Try a compute node, in whatever language, against the protocol
     #[command(after_long_help = conformance::EXAMPLES, max_term_width = 100)]
     Conformance(ConformanceOptions),

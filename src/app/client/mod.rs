@@ -2,6 +2,7 @@
 
 mod arguments;
 mod conformance;
+mod data_options;
 mod doctor;
 mod failure;
 mod figure;

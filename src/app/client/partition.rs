@@ -6,16 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::data_options::DataOptions;
 use super::failure::Failure;
-use super::options::{RunOptions, data, row_of};
 use super::plot;
-use super::request;
 use super::text::table;
 use super::view::{print, print_json, written};
-use crate::app::coordinator::open_source;
-use crate::ml::data::{Dataset, Root, Source};
-use crate::ml::partition::PARTITIONS;
-use crate::wire::convert::plan;
+use crate::ml::data::Dataset;
 
 /// Most classes that have a column of their own in the table.
 const MOST_COLUMNS: usize = 26;
@@ -23,24 +19,9 @@ const MOST_COLUMNS: usize = 26;
 /// Which shards to count.
 #[derive(Debug, Default, Args)]
 pub struct PartitionOptions {
-    /// Where the rows come from [default: builtin:digits]
-    #[arg(long, value_name = "SPEC", value_parser = data)]
-    pub data: Option<String>,
-    /// How rows become shards [default: iid]
-    #[arg(long, value_name = "SPEC", value_parser = row_of(&PARTITIONS))]
-    pub partition: Option<String>,
-    /// Number of shards [default: 10, or what the data bring]
-    #[arg(long, visible_alias = "participants", value_name = "N")]
-    pub shards: Option<i32>,
-    /// Share of the rows held out for evaluation [default: 0.2, or what the data bring]
-    #[arg(long, value_name = "SHARE")]
-    pub held_out: Option<f64>,
-    /// The seed that a run would have [default: 1]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub seed: Option<i64>,
-    /// Files of data specs lie below this directory
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub data_root: PathBuf,
+    /// The data
+    #[command(flatten)]
+    pub data: DataOptions,
     /// Print rows and classes of every shard; what is done without --plot
     #[arg(long)]
     pub show: bool,
@@ -74,7 +55,7 @@ impl Holding {
 
 /// Counts, prints and draws.
 pub(super) fn run(options: &PartitionOptions, json: bool) -> Result<(), Failure> {
-    let source = open(options)?;
+    let source = options.data.open()?;
     let classes = source.classes();
     let holdings: Result<Vec<Holding>, Failure> = (0..source.shards())
         .map(|shard| {
@@ -99,42 +80,6 @@ pub(super) fn run(options: &PartitionOptions, json: bool) -> Result<(), Failure>
         Some(path) => draw(path, &holdings),
         None => Ok(()),
     }
-}
-
-/// Opens the data as a coordinator and its nodes would for a run of these options.
-pub(super) fn open(options: &PartitionOptions) -> Result<Source, Failure> {
-    let plan = request::plan(&RunOptions {
-        data: options.data.clone(),
-        partition: options.partition.clone(),
-        shards: options.shards,
-        held_out: options.held_out,
-        seed: options.seed,
-        ..RunOptions::default()
-    });
-    let (plan, _) = plan::read(&plan).map_err(|problems| {
-        let said: Vec<String> = problems
-            .iter()
-            .map(|p| format!("{}: {}", p.field, p.message))
-            .collect();
-        Failure::usage(said.join("; "))
-    })?;
-    if plan.data.spec.starts_with(plan::PRIVATE) {
-        let failure =
-            Failure::usage("private rows are on the nodes, which do not tell their classes");
-        return Err(failure.hint(
-            "client IP PORT nodes --json lists the nodes; try partition on a node's own files",
-        ));
-    }
-    let is_file = plan::opened_as(&plan.data.spec).starts_with("path:");
-    let failed = |error: String| match is_file {
-        true => Failure::failed(error).hint(format!(
-            "files are looked for below --data-root, {}",
-            options.data_root.display()
-        )),
-        false => Failure::failed(error),
-    };
-    let root = Root::new(&options.data_root).map_err(|error| failed(error.to_string()))?;
-    open_source(&plan, &root).map_err(failed)
 }
 
 /// A table with a line for each shard.
@@ -219,12 +164,12 @@ mod tests {
 
     #[test]
     fn shards_are_counted_as_nodes_cut_them() {
-        let options = PartitionOptions {
+        let options = DataOptions {
             partition: Some("label-shards:k=1".to_owned()),
             data_root: PathBuf::from("/"),
-            ..PartitionOptions::default()
+            ..DataOptions::default()
         };
-        let source = open(&options).ok().unwrap();
+        let source = options.open().ok().unwrap();
         let counts: Vec<usize> = (0..10)
             .map(|shard| Holding::of(String::new(), &source.shard(shard).unwrap(), 10).rows)
             .collect();
@@ -247,13 +192,13 @@ mod tests {
 
     #[test]
     fn rows_with_real_values_are_counted_without_classes() {
-        let options = PartitionOptions {
+        let options = DataOptions {
             data: Some("synthetic-linear:rows=50".to_owned()),
             shards: Some(2),
             data_root: PathBuf::from("/"),
-            ..PartitionOptions::default()
+            ..DataOptions::default()
         };
-        let source = open(&options).ok().unwrap();
+        let source = options.open().ok().unwrap();
         let held = Holding::of("a".to_owned(), &source.shard(0).unwrap(), source.classes());
         assert_eq!(show(&[held], None), "SHARD  ROWS\na      20\nall 1  20\n");
     }
@@ -261,13 +206,13 @@ mod tests {
     #[test]
     fn what_cannot_be_counted_is_explained() {
         let error = |data: &str, shards| {
-            let options = PartitionOptions {
+            let options = DataOptions {
                 data: Some(data.to_owned()),
                 shards,
                 data_root: PathBuf::from("/"),
-                ..PartitionOptions::default()
+                ..DataOptions::default()
             };
-            format!("{:?}", open(&options).err().unwrap())
+            format!("{:?}", options.open().err().unwrap())
         };
         assert!(error("private:", None).contains("on the nodes"));
         assert!(error("builtin:digits", Some(5_000)).contains("ask for fewer"));

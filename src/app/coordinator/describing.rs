@@ -50,13 +50,7 @@ pub(super) fn fit(desk: &Desk, mut plan: Plan) -> Result<Plan, Fault> {
 fn here(desk: &Desk, plan: &Plan) -> Result<(Moments, usize), Fault> {
     let wrong = |reason: String| fault(FaultCode::INVALID, reason);
     let source = open_source(plan, desk.workshop.root()).map_err(wrong)?;
-    let mut moments = Moments::default();
-    for index in 0..source.shards() {
-        let rows = source
-            .shard(index)
-            .map_err(|error| wrong(error.to_string()))?;
-        moments.merge(Moments::of(&rows)).map_err(wrong)?;
-    }
+    let moments = Moments::of_source(&source).map_err(wrong)?;
     Ok((moments, source.shards()))
 }
 

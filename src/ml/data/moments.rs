@@ -5,7 +5,7 @@
 
 use num_bigint::{BigInt, Sign};
 
-use super::Dataset;
+use super::{Dataset, Source};
 
 /// Most features that are described: sums of more would not fit into a message.
 pub const MOST_DESCRIBED: usize = 1 << 15;
@@ -113,6 +113,19 @@ impl Moments {
             rows: data.rows() as u64,
             columns: columns.iter().map(Bins::finish).collect(),
         }
+    }
+
+    /// Of all shards of a source together.
+    ///
+    /// # Errors
+    /// When a shard cannot be made, or shards have different numbers of features.
+    pub fn of_source(source: &Source) -> Result<Moments, String> {
+        let mut moments = Moments::default();
+        for shard in 0..source.shards() {
+            let rows = source.shard(shard).map_err(|error| error.to_string())?;
+            moments.merge(Moments::of(&rows))?;
+        }
+        Ok(moments)
     }
 
     /// Adds the sums of other rows. None yet takes them as they are.
