@@ -47,12 +47,12 @@ const DENSE: [Cell; 3] = [
     },
 ];
 
-const CONVOLUTIONAL: [Cell; 2] = [
+const CONVOLUTIONAL: [Cell; 4] = [
     Cell {
         partition: "iid",
         batch: 10,
         epochs: 1,
-        rates: &[0.1],
+        rates: &[0.1, 0.2],
         published: 34,
         again: "-",
         most: 50,
@@ -65,6 +65,24 @@ const CONVOLUTIONAL: [Cell; 2] = [
         published: 20,
         again: "-",
         most: 40,
+    },
+    Cell {
+        partition: "label-shards:k=2",
+        batch: 10,
+        epochs: 1,
+        rates: &[0.1],
+        published: 350,
+        again: "-",
+        most: 500,
+    },
+    Cell {
+        partition: "label-shards:k=2",
+        batch: 10,
+        epochs: 5,
+        rates: &[0.1],
+        published: 229,
+        again: "-",
+        most: 350,
     },
 ];
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use ndarray::Array2;
 use serde_json::json;
@@ -41,8 +42,9 @@ pub(super) fn run(
         let each = rows.indexed_iter_mut();
         each.for_each(|((_, column), value)| *value = standard.value(column, *value));
     }
+    let threads = thread::available_parallelism().map_or(1, usize::from);
     let predictions = model
-        .predict(&parameters, rows.view())
+        .predict(&parameters, rows.view(), threads)
         .map_err(|error| Failure::failed(error.to_string()))?;
     let known = match &predictions {
         Predictions::Classes {

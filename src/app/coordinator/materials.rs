@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::thread;
 
 use log::Level;
 
@@ -260,7 +261,8 @@ impl Materials {
             true => Depth::Final,
             false => Depth::Round,
         };
-        let found = model.examine(&current.parameters()?, rows, depth);
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let found = model.examine(&current.parameters()?, rows, depth, threads);
         found.map_err(|error| error.to_string())
     }
 

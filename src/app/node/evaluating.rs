@@ -35,7 +35,7 @@ impl Worker {
             let (rows, held_out) = self.rows(&place, index, shard)?;
             let rows = fitting(&*model, held_out.map_or(rows, Arc::new))?;
             let found = model
-                .examine(&parameters, &rows, depth)
+                .examine(&parameters, &rows, depth, 1)
                 .map_err(|error| untrained(&attempt, &error))?;
             merged = Some(match merged {
                 Some(sum) => sum.merge(&found),

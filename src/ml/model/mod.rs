@@ -72,7 +72,8 @@ pub trait Model: Send + Sync {
     ) -> Result<Trained, ModelError>;
 
     /// Of classes, mean cross-entropy and number of rows classified correctly, and what else `depth` asks for; of real
-    /// values, half the mean squared error, and how large the errors are.
+    /// values, half the mean squared error, and how large the errors are. Up to so many threads work on it; their
+    /// number changes no bit.
     ///
     /// # Errors
     /// When parameters or data do not fit the model.
@@ -81,17 +82,18 @@ pub trait Model: Send + Sync {
         parameters: &Parameters,
         data: &Dataset,
         depth: Depth,
+        threads: usize,
     ) -> Result<Metrics, ModelError>;
 
-    /// The same without what takes longer.
+    /// The same on one thread, without what takes longer.
     ///
     /// # Errors
     /// When parameters or data do not fit the model.
     fn evaluate(&self, parameters: &Parameters, data: &Dataset) -> Result<Metrics, ModelError> {
-        self.examine(parameters, data, Depth::Plain)
+        self.examine(parameters, data, Depth::Plain, 1)
     }
 
-    /// What it says of every row of `features` (rows x features).
+    /// What it says of every row of `features` (rows x features), on up to so many threads.
     ///
     /// # Errors
     /// When parameters or features do not fit the model.
@@ -99,6 +101,7 @@ pub trait Model: Send + Sync {
         &self,
         parameters: &Parameters,
         features: ArrayView2<f32>,
+        threads: usize,
     ) -> Result<Predictions, ModelError>;
 }
 

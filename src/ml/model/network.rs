@@ -9,7 +9,7 @@ use super::activation::Activation;
 use super::convolution::Convolution;
 use super::descent::descend;
 use super::initial::Initial;
-use super::pass::{BLOCK, Layer};
+use super::pass::Layer;
 use super::workspace::Workspace;
 use super::{Model, ModelError, Predictions, Start, Trained, check_objective};
 use crate::ml::data::{Dataset, TargetKind};
@@ -224,21 +224,6 @@ impl Network {
             steps: descent.steps,
         })
     }
-
-    /// Calls `with` with blocks of rows, in order: the number of the first, and their scores.
-    fn each_block<T: Real>(
-        &self,
-        values: &[T],
-        features: ArrayView2<f32>,
-        mut with: impl FnMut(usize, &mut [f64]),
-    ) {
-        let mut workspace = self.workspace(values);
-        for first in (0..features.nrows()).step_by(BLOCK) {
-            let rows = BLOCK.min(features.nrows() - first);
-            workspace.load_from(features, first, rows);
-            with(first, workspace.forward(rows));
-        }
-    }
 }
 
 impl Model for Network {
@@ -295,10 +280,11 @@ impl Model for Network {
         parameters: &Parameters,
         data: &Dataset,
         depth: Depth,
+        threads: usize,
     ) -> Result<Metrics, ModelError> {
         match self.layout.dtype() {
-            DType::F32 => self.examine_as::<f32>(parameters, data, depth),
-            DType::F64 => self.examine_as::<f64>(parameters, data, depth),
+            DType::F32 => self.examine_as::<f32>(parameters, data, depth, threads),
+            DType::F64 => self.examine_as::<f64>(parameters, data, depth, threads),
         }
     }
 
@@ -306,14 +292,16 @@ impl Model for Network {
         &self,
         parameters: &Parameters,
         features: ArrayView2<f32>,
+        threads: usize,
     ) -> Result<Predictions, ModelError> {
         match self.layout.dtype() {
-            DType::F32 => self.predict_as::<f32>(parameters, features),
-            DType::F64 => self.predict_as::<f64>(parameters, features),
+            DType::F32 => self.predict_as::<f32>(parameters, features, threads),
+            DType::F64 => self.predict_as::<f64>(parameters, features, threads),
         }
     }
 }
 
+mod blocks;
 mod examine;
 #[cfg(test)]
 mod rule_tests;

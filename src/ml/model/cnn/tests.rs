@@ -162,8 +162,8 @@ fn evaluations_and_predictions_do_not_depend_on_the_instruction_set() {
         let metrics = model.evaluate(&start, &data).unwrap();
         // Rows need not lie one after the other in memory.
         let (rows, columns) = (data.features(), data.features().t().to_owned());
-        let predictions = model.predict(&start, rows).unwrap();
-        assert_eq!(predictions, model.predict(&start, columns.t()).unwrap());
+        let predictions = model.predict(&start, rows, 1).unwrap();
+        assert_eq!(predictions, model.predict(&start, columns.t(), 1).unwrap());
         (metrics, predictions)
     };
     for isa in Isa::all() {

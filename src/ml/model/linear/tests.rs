@@ -141,7 +141,7 @@ fn values_errors_and_their_figures_are_right() {
     let mut parameters = model.initial(Seed(1));
     parameters.set(&[2.0, -1.0, 0.5]);
     let features = arr2(&[[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]]);
-    let found = model.predict(&parameters, features.view()).unwrap();
+    let found = model.predict(&parameters, features.view(), 1).unwrap();
     assert_eq!(found, Predictions::Values(vec![0.5, 1.5, 4.5]));
     let data = Dataset::with_targets(features, Targets::Values(vec![1.5, 1.5, 2.5])).unwrap();
     let metrics = model.evaluate(&parameters, &data).unwrap();

@@ -17,12 +17,15 @@ impl Network {
         parameters: &Parameters,
         data: &Dataset,
         depth: Depth,
+        threads: usize,
     ) -> Result<Metrics, ModelError> {
         self.check(data)?;
         let values = self.values::<T>(parameters)?;
         Ok(match data.targets().view() {
-            TargetsView::Classes(labels) => self.examine_classes(values, data, labels, depth),
-            TargetsView::Values(targets) => self.examine_values(values, data, targets),
+            TargetsView::Classes(labels) => {
+                self.examine_classes(values, data, labels, (depth, threads))
+            }
+            TargetsView::Values(targets) => self.examine_values(values, data, targets, threads),
         })
     }
 
@@ -31,14 +34,14 @@ impl Network {
         values: &[T],
         data: &Dataset,
         labels: &[u32],
-        depth: Depth,
+        (depth, threads): (Depth, usize),
     ) -> Metrics {
         let (mut loss, mut correct) = (0.0, 0);
         let mut confusion = depth.confusion(self.classes());
         let ranks = depth.ranks(self.classes());
         let mut odds = Vec::new();
         let mut losses = [0.0; BLOCK];
-        self.each_block::<T>(values, data.features(), |first, scores| {
+        self.each_block::<T>(values, data.features(), threads, |first, scores| {
             let rows = scores.len() / self.classes();
             let labels = &labels[first..first + rows];
             for (scores, label) in scores.chunks_exact(self.classes()).zip(labels) {
@@ -70,10 +73,16 @@ impl Network {
         }
     }
 
-    fn examine_values<T: Real>(&self, values: &[T], data: &Dataset, targets: &[f32]) -> Metrics {
+    fn examine_values<T: Real>(
+        &self,
+        values: &[T],
+        data: &Dataset,
+        targets: &[f32],
+        threads: usize,
+    ) -> Metrics {
         let (mut loss, mut absolute) = (0.0, 0.0);
         let mut losses = [0.0; BLOCK];
-        self.each_block::<T>(values, data.features(), |first, scores| {
+        self.each_block::<T>(values, data.features(), threads, |first, scores| {
             let losses = &mut losses[..scores.len()];
             let targets = TargetsView::Values(&targets[first..first + scores.len()]);
             Squared::default().differentiate(self.isa, scores, targets, losses);
@@ -100,18 +109,21 @@ impl Network {
         &self,
         parameters: &Parameters,
         features: ArrayView2<f32>,
+        threads: usize,
     ) -> Result<Predictions, ModelError> {
         self.check_features(features.ncols())?;
         let values = self.values::<T>(parameters)?;
         if self.kind == TargetKind::Value {
             let mut said = Vec::with_capacity(features.nrows());
-            self.each_block::<T>(values, features, |_, scores| said.extend_from_slice(scores));
+            self.each_block::<T>(values, features, threads, |_, scores| {
+                said.extend_from_slice(scores)
+            });
             return Ok(Predictions::Values(said));
         }
         let mut classes = Vec::with_capacity(features.nrows());
         let mut probabilities = Array2::zeros((features.nrows(), self.classes()));
         let mut places = probabilities.iter_mut();
-        self.each_block::<T>(values, features, |_, scores| {
+        self.each_block::<T>(values, features, threads, |_, scores| {
             for scores in scores.chunks_exact(self.classes()) {
                 classes.push(largest(scores) as u32);
             }

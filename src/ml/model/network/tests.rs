@@ -166,7 +166,7 @@ fn evaluations_and_predictions_have_the_same_bits_on_every_instruction_set() {
             let metrics = model.evaluate(&parameters, &shard).unwrap();
             (
                 metrics,
-                model.predict(&parameters, shard.features()).unwrap(),
+                model.predict(&parameters, shard.features(), 1).unwrap(),
             )
         });
         let results: Vec<_> = results.collect();
@@ -273,7 +273,7 @@ fn predictions_are_the_softmax_of_the_scores() {
     // Scores: row times [[ln 2, 0, 0], [0, 0, ln 2]] plus biases 0.
     parameters.set(&[halves, 0.0, 0.0, 0.0, 0.0, halves, 0.0, 0.0, 0.0]);
     let features = array![[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]];
-    let found = model.predict(&parameters, features.view()).unwrap();
+    let found = model.predict(&parameters, features.view(), 1).unwrap();
     let Predictions::Classes {
         classes,
         probabilities,
@@ -297,7 +297,7 @@ fn predictions_are_the_softmax_of_the_scores() {
     let metrics = model.evaluate(&parameters, &data).unwrap();
     assert_eq!((metrics.rows, metrics.correct), (3, Some(2)));
     assert!((metrics.loss - (3f64.ln() + 6f64.ln() + 2f64.ln()) / 3.0).abs() < 1e-7);
-    assert!(model.predict(&parameters, array![[1.0]].view()).is_err());
+    assert!(model.predict(&parameters, array![[1.0]].view(), 1).is_err());
 }
 
 #[test]
