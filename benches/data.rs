@@ -1,4 +1,4 @@
-//! How fast data are read and cut: CSV, IDX, gz and NPY against plain reading of the same file, and a
+//! How fast data are read and cut: CSV, IDX, gz, NPY and Parquet against plain reading of the same file, and a
 //! partition of 100,000 shards.
 //!
 //! `cargo bench --bench data -- [MEGABYTES] [WORD] [--json]` writes files of about that size (100) to
@@ -9,10 +9,15 @@ use std::fs;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use parquet::column::writer::ColumnWriter;
+use parquet::errors::ParquetError;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::json;
 
 use roundtable::clock;
@@ -22,6 +27,8 @@ use roundtable::seed::{Purpose, Seed, Stream};
 
 const COLUMNS: usize = 20;
 const PIXELS: usize = 784;
+/// Rows of a group, as pyarrow has it unless told.
+const PARQUET_ROWS: usize = 1 << 20;
 const SHARDS: usize = 100_000;
 const ROWS: u32 = 2_000_000;
 
@@ -93,7 +100,7 @@ fn median<T>(mut work: impl FnMut() -> T) -> Duration {
 /// Writes a file of so many bytes.
 type Write = fn(&Path, &str, usize, &mut Stream);
 
-const FILES: [(&str, &str, Write); 6] = [
+const FILES: [(&str, &str, Write); 7] = [
     (
         "csv of decimals",
         "decimals.csv",
@@ -144,6 +151,13 @@ const FILES: [(&str, &str, Write); 6] = [
     ("npy of f32", "floats.npy", |folder, name, bytes, stream| {
         save(folder, name, &array(bytes, stream));
     }),
+    (
+        "parquet of f32",
+        "floats.parquet",
+        |folder, name, bytes, stream| {
+            save(folder, name, &parquet(bytes, stream).expect("columns"));
+        },
+    ),
 ];
 
 fn save(folder: &Path, name: &str, bytes: &[u8]) {
@@ -171,6 +185,38 @@ fn images(folder: &Path, name: &str, bytes: usize, stream: &mut Stream) -> Vec<u
     let beside = name.replace("images-idx3", "labels-idx1");
     save(folder, beside.trim_end_matches(".gz"), &labels);
     images
+}
+
+/// A Parquet file of about so many bytes: columns of features, and a class.
+fn parquet(bytes: usize, stream: &mut Stream) -> Result<Vec<u8>, ParquetError> {
+    let rows = (bytes / 4 / COLUMNS).max(1);
+    let features: String = (0..COLUMNS)
+        .map(|c| format!("required float f{c};"))
+        .collect();
+    let schema = parse_message_type(&format!(
+        "message rows {{ {features} required int32 class; }}"
+    ))?;
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema.into(), Arc::default())?;
+    for group in (0..rows).step_by(PARQUET_ROWS) {
+        let rows = PARQUET_ROWS.min(rows - group);
+        let mut columns = writer.next_row_group()?;
+        while let Some(mut column) = columns.next_column()? {
+            match column.untyped() {
+                ColumnWriter::FloatColumnWriter(column) => {
+                    let values: Vec<f32> = (0..rows).map(|_| stream.normal() as f32).collect();
+                    column.write_batch(&values, None, None)?;
+                }
+                ColumnWriter::Int32ColumnWriter(column) => {
+                    let values: Vec<i32> = (0..rows as i32).map(|row| row % 10).collect();
+                    column.write_batch(&values, None, None)?;
+                }
+                _ => unreachable!("the schema has two kinds"),
+            }
+            column.close()?;
+        }
+        columns.close()?;
+    }
+    writer.into_inner()
 }
 
 /// An NPY file of so many bytes: columns of features, and a class.

@@ -13,6 +13,8 @@ mod idx;
 mod journal;
 mod nodes;
 mod npy;
+mod npz;
+mod parquet;
 mod partitions;
 mod plan;
 mod replies;
@@ -63,6 +65,8 @@ pub const ALL: &[&Target] = &[
     &csv::TARGET,
     &idx::TARGET,
     &npy::TARGET,
+    &npz::TARGET,
+    &parquet::TARGET,
     &partitions::TARGET,
     &nodes::TARGET,
     &http::TARGET,

@@ -31,7 +31,7 @@ struct Arguments {
     #[arg(value_name = "LOAD_PROBABILITY", allow_negative_numbers = true)]
     load: Load,
 
-    /// Private rows for runs on `private:` data: a CSV file, or a directory of train* files; they
+    /// Private rows for runs on `private:` data: a CSV or Parquet file, or a directory of train* files; they
     /// never leave this node
     #[arg(long, value_name = "PATH")]
     data: Option<String>,

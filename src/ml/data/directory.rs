@@ -74,6 +74,7 @@ fn holds_rows(name: &str) -> bool {
     match Kind::of(name) {
         Kind::Idx => starts(&["train", "validate", "t10k", "test"]) && idx::is_images(plain),
         Kind::Npy => starts(&["train", "validate"]) && !npy::is_targets(plain),
+        Kind::Npz | Kind::Parquet => starts(&["train", "validate"]) && plain == name,
         Kind::Text => {
             starts(&["train", "validate"]) && (plain.ends_with(".txt") || plain.ends_with(".csv"))
         }

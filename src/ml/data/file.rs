@@ -4,7 +4,7 @@ use super::csv;
 use super::format::Format;
 use super::input::Input;
 use super::table::Table;
-use super::{DataError, Root, idx, npy};
+use super::{DataError, Root, idx, npy, npz, parquet};
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,36 +12,74 @@ pub(super) enum Kind {
     Text,
     Idx,
     Npy,
+    Npz,
+    Parquet,
 }
 
 impl Kind {
     /// By the name of the file; `.gz` at its end does not count.
     pub fn of(name: &str) -> Kind {
         let name = name.strip_suffix(".gz").unwrap_or(name);
-        if name.ends_with(".npy") {
-            Kind::Npy
-        } else if idx::is_idx(name) {
-            Kind::Idx
-        } else {
-            Kind::Text
+        let endings = [
+            (".npy", Kind::Npy),
+            (".npz", Kind::Npz),
+            (".parquet", Kind::Parquet),
+        ];
+        let found = endings.iter().find(|(ending, _)| name.ends_with(ending));
+        match found {
+            Some((_, kind)) => *kind,
+            None if idx::is_idx(name) => Kind::Idx,
+            None => Kind::Text,
+        }
+    }
+
+    /// Whether columns may be left out, name shards and have gaps.
+    fn has_columns(self) -> bool {
+        matches!(self, Kind::Text | Kind::Parquet)
+    }
+
+    /// Whether it is packed inside.
+    fn is_packed(self) -> bool {
+        matches!(self, Kind::Npz | Kind::Parquet)
+    }
+}
+
+/// What a file holds.
+pub(super) struct Rows {
+    pub rows: Table,
+    /// Rows to evaluate with, of a file that holds both.
+    pub held_out: Option<Table>,
+}
+
+impl From<Table> for Rows {
+    fn from(rows: Table) -> Rows {
+        Rows {
+            rows,
+            held_out: None,
         }
     }
 }
 
 /// Reads a file.
-pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, DataError> {
+pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Rows, DataError> {
     let kind = Kind::of(path);
-    if kind != Kind::Text
-        && let Some(option) = format.text_only()
+    if !kind.has_columns()
+        && let Some(option) = format.of_columns()
     {
-        let reason = format!("{option} is for CSV files only");
+        let reason = format!("{option} is for CSV and Parquet files only");
         return Err(DataError::file(path, reason));
     }
-    match kind {
-        Kind::Text => csv::read(path, &Input::open(root, path)?.all()?, format),
-        Kind::Idx => idx::read(root, path, format),
-        Kind::Npy => npy::read(root, path, format),
+    if kind.is_packed() && path.ends_with(".gz") {
+        let reason = "it is packed twice; unpack it with gunzip";
+        return Err(DataError::file(path, reason));
     }
+    Ok(match kind {
+        Kind::Text => csv::read(path, &Input::open(root, path)?.all()?, format)?.into(),
+        Kind::Idx => idx::read(root, path, format)?.into(),
+        Kind::Npy => npy::read(root, path, format)?.into(),
+        Kind::Npz => npz::read(root, path, format)?,
+        Kind::Parquet => parquet::read(root, path, format)?.into(),
+    })
 }
 
 #[cfg(test)]
@@ -78,6 +116,8 @@ pub(super) mod tests {
         assert_eq!(Kind::of("a.csv"), Kind::Text);
         assert_eq!(Kind::of("a.csv.gz"), Kind::Text);
         assert_eq!(Kind::of("d/a.npy.gz"), Kind::Npy);
+        assert_eq!(Kind::of("a.npz"), Kind::Npz);
+        assert_eq!(Kind::of("a.parquet"), Kind::Parquet);
         assert_eq!(Kind::of("train-images-idx3-ubyte.gz"), Kind::Idx);
         assert_eq!(Kind::of("train-images.idx3-ubyte"), Kind::Idx);
     }

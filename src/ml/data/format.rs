@@ -47,8 +47,8 @@ impl Format {
         }
     }
 
-    /// The first option given that only text has a use for.
-    pub fn text_only(&self) -> Option<&'static str> {
+    /// The first option given that only files with columns have a use for.
+    pub fn of_columns(&self) -> Option<&'static str> {
         let given = [
             ("by=", self.shard.is_some()),
             ("without=", !self.without.is_empty()),

@@ -8,7 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::{DataError, Root};
 
 /// Largest file that is read, in bytes; a packed one may have as many when it is unpacked.
-const MAX_FILE: u64 = 1 << 30;
+pub(super) const MAX_FILE: u64 = 1 << 30;
 /// No byte packed by deflate stands for more than 1,032.
 const MOST_PACKING: u64 = 1_032;
 /// Bytes that are read and converted at a time; a multiple of the size of every kind of number.
@@ -25,7 +25,7 @@ pub(super) fn product(shape: &[usize]) -> Option<usize> {
 /// The bytes of a file, from first to last.
 pub(super) struct Input<'a> {
     path: &'a str,
-    reader: Box<dyn Read>,
+    reader: Box<dyn Read + 'a>,
     /// There are no more bytes than this to come, whatever the file says of itself.
     most: u64,
 }
@@ -38,11 +38,7 @@ impl<'a> Input<'a> {
         let length = length(&file).map_err(|error| DataError::file(path, error))?;
         let file = BufReader::with_capacity(CHUNK, file);
         Ok(if path.ends_with(".gz") {
-            Input {
-                path,
-                reader: Box::new(MultiGzDecoder::new(file)),
-                most: length.saturating_mul(MOST_PACKING).min(MAX_FILE),
-            }
+            Input::packed(path, MultiGzDecoder::new(file), length)
         } else {
             Input {
                 path,
@@ -50,6 +46,15 @@ impl<'a> Input<'a> {
                 most: length,
             }
         })
+    }
+
+    /// What a reader unpacks by deflate from so many bytes.
+    pub fn packed(path: &'a str, reader: impl Read + 'a, length: u64) -> Self {
+        Input {
+            path,
+            reader: Box::new(reader),
+            most: length.saturating_mul(MOST_PACKING).min(MAX_FILE),
+        }
     }
 
     /// All bytes there are.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::MAX_CLASSES;
+use super::{MAX_CLASSES, TargetKind};
 
 /// What is written of each row: classes, all numbers or all names; or real values.
 #[derive(Debug)]
@@ -40,6 +40,39 @@ pub(super) fn class(number: f64) -> Option<u32> {
 }
 
 impl Labels {
+    /// Of numbers of this kind; otherwise what is wrong with which row.
+    pub fn from_numbers(targets: &[f64], kind: TargetKind) -> Result<Labels, String> {
+        let rows = || targets.iter().enumerate();
+        match kind {
+            TargetKind::Class => {
+                let wrong = |row, value| {
+                    let most = MAX_CLASSES - 1;
+                    format!(
+                        "row {row}, counted from 0, has class {value}: classes are whole numbers from 0 to {most}"
+                    )
+                };
+                let classes =
+                    rows().map(|(row, &value)| class(value).ok_or_else(|| wrong(row, value)));
+                classes.collect::<Result<_, _>>().map(Labels::Numbers)
+            }
+            TargetKind::Value => {
+                let wrong = |row, value| {
+                    format!(
+                        "row {row}, counted from 0, has the value {value}, which is not a finite number of 32 bits"
+                    )
+                };
+                let values = rows().map(|(row, &value)| {
+                    let narrow = value as f32;
+                    narrow
+                        .is_finite()
+                        .then_some(narrow)
+                        .ok_or_else(|| wrong(row, value))
+                });
+                values.collect::<Result<_, _>>().map(Labels::Values)
+            }
+        }
+    }
+
     /// Adds those of a later part of the same text.
     pub fn append(&mut self, later: Labels) {
         match (self, later) {

@@ -24,22 +24,19 @@ pub(super) fn is_gap(field: &[u8]) -> bool {
 }
 
 impl Missing {
-    /// Sees to the gaps of all tables, of which `trains` says which are trained on.
-    pub fn see_to(
-        self,
-        tables: &mut [Table],
-        trains: impl Fn(usize) -> bool,
-    ) -> Result<(), DataError> {
+    /// Sees to the gaps of all tables, each with whether it is trained on.
+    pub fn see_to(self, mut tables: Vec<(&mut Table, bool)>) -> Result<(), DataError> {
         match self {
             Missing::Refused => Ok(()),
-            Missing::Drop => tables.iter_mut().try_for_each(Table::drop_gaps),
+            Missing::Drop => tables
+                .iter_mut()
+                .try_for_each(|(table, _)| table.drop_gaps()),
             Missing::Mean => {
-                let training = tables
-                    .iter()
-                    .enumerate()
-                    .filter(|(place, _)| trains(*place));
-                let means = means(training.map(|(_, table)| table));
-                tables.iter_mut().for_each(|table| table.fill_gaps(&means));
+                let training = tables.iter().filter(|(_, trains)| *trains);
+                let means = means(training.map(|(table, _)| &**table));
+                tables
+                    .iter_mut()
+                    .for_each(|(table, _)| table.fill_gaps(&means));
                 Ok(())
             }
         }

@@ -6,15 +6,15 @@
 //! where there is one, classes in `NAME-labels.npy` and real values in `NAME-targets.npy`, and otherwise a column of it
 //! (`label` or `target`, the last).
 
+pub(super) mod array;
 mod header;
 
 use super::format::{Column, Format};
-use super::idx::BYTE_SCALE;
 use super::input::Input;
-use super::labels::{Labels, class};
+use super::labels::Labels;
 use super::table::Table;
-use super::{DataError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS, Root, TargetKind};
-use header::{Header, Kind, header};
+use super::{DataError, Root, TargetKind};
+use array::Array;
 
 /// Whether a file of this name, without `.gz`, holds targets of another.
 pub(super) fn is_targets(name: &str) -> bool {
@@ -23,107 +23,36 @@ pub(super) fn is_targets(name: &str) -> bool {
 
 /// Reads an array of rows with their targets.
 pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, DataError> {
-    let failed = |reason: String| DataError::file(path, reason);
     if format.header.is_some() || matches!(format.target, Column::Named(_)) {
-        return Err(failed(
-            "the columns of an NPY file have no names".to_owned(),
-        ));
+        let reason = "the columns of an NPY file have no names";
+        return Err(DataError::file(path, reason));
     }
-    let mut input = Input::open(root, path)?;
-    let Header { kind, shape } = header(path, &mut input)?;
-    let (rows, columns) = (shape[0], shape[1..].iter().product::<usize>());
+    let array = Array::open(path, Input::open(root, path)?)?;
     let apart = targets_beside(root, path, format);
-    let kind_of_targets = apart.as_ref().map_or(format.kind, |(_, kind)| *kind);
-    let column = match (&apart, &format.target) {
-        (Some(_), Column::Last) => None,
-        (None, Column::Last) => Some(columns),
-        (_, Column::Position(position)) => Some(*position),
-        (_, Column::Named(_)) => None,
+    let (kind, column) = match (&apart, &format.target) {
+        (Some((_, kind)), Column::Last) => (*kind, None),
+        (_, Column::Position(position)) => (format.kind, Some(*position)),
+        _ => (format.kind, Some(array.columns())),
     };
-    if column.is_some_and(|column| column == 0 || column > columns) {
-        let column = column.unwrap_or(0);
-        let what = format.target_option();
-        return Err(failed(format!(
-            "there is no column {column} for the {what}; there are {columns}"
-        )));
+    if let Some(column) = column
+        && !(1..=array.columns()).contains(&column)
+    {
+        let (what, columns) = (format.target_option(), array.columns());
+        let reason = format!("there is no column {column} for the {what}; there are {columns}");
+        return Err(DataError::file(path, reason));
     }
-    let width = columns - usize::from(column.is_some());
-    if shape.len() < 2 || rows > MAX_ROWS || width == 0 || width > MAX_FEATURES {
-        return Err(failed(format!(
-            "its shape {shape:?} is not one of rows of features"
-        )));
-    }
-    let length = input.announced(rows, columns.saturating_mul(kind.size()))?;
-
-    let scale = format
-        .scale
-        .unwrap_or(if kind == Kind::U8 { BYTE_SCALE } else { 1.0 });
-    let mut features = Vec::with_capacity(rows * width);
-    let mut targets = Vec::new();
-    let (mut at, target) = (0, column.unwrap_or(0));
-    input.body(length, |bytes| {
-        kind.each(bytes, |value| {
-            at += 1;
-            if at == target {
-                targets.push(value);
-            } else {
-                features.push(value as f32 / scale);
-            }
-            if at == columns {
-                at = 0;
-            }
-        });
-    })?;
-    let targets = match (column, apart) {
-        (None, Some((apart, _))) => {
-            let mut input = Input::open(root, &apart)?;
-            let header = header(&apart, &mut input)?;
-            if header.shape != [rows] {
-                let shape = header.shape;
-                let reason = format!("its shape is {shape:?}, but {path} has {rows} rows");
-                return Err(DataError::file(&apart, reason));
-            }
-            let length = input.announced(rows, header.kind.size())?;
-            targets.reserve_exact(rows);
-            input.body(length, |bytes| {
-                header.kind.each(bytes, |value| targets.push(value))
-            })?;
-            checked(&apart, &targets, kind_of_targets)?
+    let (rows, width) = (
+        array.rows(),
+        array.columns() - usize::from(column.is_some()),
+    );
+    let (features, inside) = array.features(column, format.scale)?;
+    let targets = match apart {
+        Some((apart, _)) if column.is_none() => {
+            Array::open(&apart, Input::open(root, &apart)?)?.targets(rows, kind)?
         }
-        _ => checked(path, &targets, kind_of_targets)?,
+        _ => Labels::from_numbers(&inside, kind).map_err(|reason| DataError::file(path, reason))?,
     };
     Ok(Table::of(path, width, features, targets))
-}
-
-fn checked(path: &str, targets: &[f64], kind: TargetKind) -> Result<Labels, DataError> {
-    let wrong = |(row, reason): (usize, String)| {
-        DataError::file(path, format!("row {row}, counted from 0, has {reason}"))
-    };
-    let as_class = |(row, value): (usize, &f64)| {
-        let most = MAX_CLASSES - 1;
-        let reason = || format!("class {value}: classes are whole numbers from 0 to {most}");
-        class(*value).ok_or_else(|| (row, reason()))
-    };
-    let as_value = |(row, value): (usize, &f64)| {
-        let narrow = *value as f32;
-        let reason = || format!("the value {value}, which is not a finite number of 32 bits");
-        narrow
-            .is_finite()
-            .then_some(narrow)
-            .ok_or_else(|| (row, reason()))
-    };
-    let targets = targets.iter().enumerate();
-    let all = match kind {
-        TargetKind::Class => targets
-            .map(as_class)
-            .collect::<Result<_, _>>()
-            .map(Labels::Numbers),
-        TargetKind::Value => targets
-            .map(as_value)
-            .collect::<Result<_, _>>()
-            .map(Labels::Values),
-    };
-    all.map_err(wrong)
 }
 
 /// `NAME-labels.npy` or `NAME-targets.npy` of `NAME.npy`, plain or packed, if it is there, and what is in it. Where the

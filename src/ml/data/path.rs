@@ -1,12 +1,12 @@
 //! Rows from files below the data root: one file, or a directory of shards or of IDX files.
 
+use std::iter;
 use std::sync::Arc;
 
 use super::directory;
-use super::file::{self, Kind};
+use super::file::{self, Kind, Rows};
 use super::format::Format;
 use super::format::format;
-use super::moments::Moments;
 use super::standard::Standard;
 use super::table::{Table, assemble};
 use super::{DataError, Dataset, Opened, Origin, Root, TargetKind, parallel};
@@ -17,8 +17,8 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
     name: "path",
     aliases: &[],
     value: "FILE|DIRECTORY",
-    help: "a file (CSV, NPY, IDX; also .gz); or a directory: each train*.txt|csv|npy is a shard and \
-           validate* evaluates, or train-images-idx* are cut into shards and t10k-images-idx* evaluate",
+    help: "a file (CSV, NPY, IDX, also .gz; NPZ, Parquet); or a directory: each train*.txt|csv|npy|npz|parquet is a \
+           shard and validate* evaluates, or train-images-idx* are cut into shards and t10k-images-idx* evaluate",
     options: &[
         OptionHelp {
             key: "header",
@@ -53,18 +53,18 @@ pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
         OptionHelp {
             key: "missing",
             value: "refused|mean|drop",
-            help: "CSV: what becomes of values that are ?, NA, NaN or empty: an error, the mean of the column over \
+            help: "CSV, Parquet: what becomes of values that are ?, NA, NaN or empty: an error, the mean of the column over \
                    the training rows, or the row is dropped",
         },
         OptionHelp {
             key: "without",
             value: "COLUMNS",
-            help: "CSV: columns that are left out, counted from 1: 3 or 3+11-13",
+            help: "CSV, Parquet: columns that are left out, counted from 1: 3 or 3+11-13",
         },
         OptionHelp {
             key: "by",
             value: "NUMBER|NAME",
-            help: "CSV: a column that is no feature but names the shard of each row, as a hospital",
+            help: "CSV, Parquet: a column that is no feature but names the shard of each row, as a hospital",
         },
         OptionHelp {
             key: "files",
@@ -101,50 +101,43 @@ impl Origin for Files {
 
     fn open(&self, root: &Root, _: Seed) -> Result<Opened, DataError> {
         if root.resolve(&self.path)?.is_dir() {
-            return self.open_directory(root);
+            let parts = self.directory(root)?;
+            let are_images = parts.iter().any(|part| Kind::of(&part.name) == Kind::Idx);
+            return self.arrange(parts, are_images);
         }
         if self.pattern.is_some() {
             let reason = "it is one file; files= is for a directory";
             return Err(DataError::file(&self.path, reason));
         }
-        let mut tables = vec![file::read(root, &self.path, &self.format)?];
-        self.prepare(&mut tables, |_| true)?;
-        let shards = tables[0].shards();
-        let mut rows = assemble(tables)?.swap_remove(0);
-        if self.standardise {
-            let standardised = Standard::of(&Moments::of(&rows)).apply(rows);
-            rows = standardised.map_err(|reason| DataError::file(&self.path, reason))?;
-        }
-        if let Some(named) = shards {
-            let shard =
-                |(name, own): (String, Vec<u32>)| Some((name, Arc::new(rows.select(&own)?)));
-            let shards = named.into_iter().filter_map(shard).collect();
-            let held_out = None;
-            return Ok(Opened::Parts { shards, held_out });
-        }
-        let pool = Box::new(rows);
-        Ok(Opened::Pool {
-            pool,
-            held_out: None,
-        })
+        let rows = file::read(root, &self.path, &self.format)?;
+        self.arrange(Part::of(&self.path, rows, true), true)
+    }
+}
+
+/// Rows of a file that are all trained on, or all held out.
+struct Part {
+    name: String,
+    trains: bool,
+    table: Table,
+}
+
+impl Part {
+    /// Those of a file; `trains` says whether its name is that of one to train on.
+    fn of(name: &str, rows: Rows, trains: bool) -> Vec<Part> {
+        let part = |table, trains| Part {
+            name: name.to_owned(),
+            trains,
+            table,
+        };
+        let own = part(rows.rows, trains);
+        let held_out = rows.held_out.map(|table| part(table, false));
+        iter::once(own).chain(held_out).collect()
     }
 }
 
 impl Files {
-    /// What is done to rows once all are there; `trains` says which tables are trained on.
-    fn prepare(
-        &self,
-        tables: &mut [Table],
-        trains: impl Fn(usize) -> bool,
-    ) -> Result<(), DataError> {
-        if self.format.binary {
-            tables.iter_mut().try_for_each(Table::make_binary)?;
-        }
-        self.format.missing.see_to(tables, trains)
-    }
-
     /// All files are read at once, because only together they say how many classes there are.
-    fn open_directory(&self, root: &Root) -> Result<Opened, DataError> {
+    fn directory(&self, root: &Root) -> Result<Vec<Part>, DataError> {
         if self.format.shard.is_some() {
             let reason = "its files are the shards; by= is for one file";
             return Err(DataError::file(&self.path, reason));
@@ -158,51 +151,86 @@ impl Files {
         }
         let folder = self.path.trim_end_matches('/');
         let below = |name: &String| file::read(root, &format!("{folder}/{name}"), &self.format);
-        let tables: Result<Vec<Table>, DataError> =
-            parallel::map(&names, below).into_iter().collect();
-        let mut tables = tables?;
-        self.prepare(&mut tables, |place| trains(&names[place]))?;
-        let all: Vec<(String, Dataset)> = names.into_iter().zip(assemble(tables)?).collect();
-        let (mut train, mut held_out): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|(name, _)| trains(name));
-        if self.standardise && !train.is_empty() {
-            let wrong = |reason: String| DataError::file(&self.path, reason);
-            let standard = Standard::fit(train.iter().map(|(_, data)| data)).map_err(wrong)?;
-            let apply = |parts: Vec<(String, Dataset)>| -> Result<Vec<_>, DataError> {
-                let each = parts.into_iter();
-                each.map(|(name, data)| Ok((name, standard.apply(data).map_err(wrong)?)))
-                    .collect()
-            };
-            train = apply(train)?;
-            held_out = apply(held_out)?;
+        let all: Result<Vec<Rows>, DataError> = parallel::map(&names, below).into_iter().collect();
+        let all = names.iter().zip(all?);
+        Ok(all
+            .flat_map(|(name, rows)| Part::of(name, rows, trains(name)))
+            .collect())
+    }
+
+    /// Makes data sets of all parts; those to train on are one pool, or a shard each.
+    fn arrange(&self, mut parts: Vec<Part>, pool: bool) -> Result<Opened, DataError> {
+        self.prepare(&mut parts)?;
+        let named = parts.first().and_then(|part| part.table.shards());
+        let (names, tables): (Vec<_>, Vec<Table>) = parts
+            .into_iter()
+            .map(|part| ((part.name, part.trains), part.table))
+            .unzip();
+        let (mut train, mut held_out) = (Vec::new(), Vec::new());
+        for ((name, trains), data) in names.into_iter().zip(assemble(tables)?) {
+            let list = if trains { &mut train } else { &mut held_out };
+            list.push((name, data));
         }
         if train.is_empty() {
             let reason = match &self.pattern {
                 Some(pattern) => format!("no file of it is named {pattern}"),
-                None => "no file of it is named train*.txt, train*.csv, train*.npy or \
+                None => "no file of it is named train*.txt, train*.csv, train*.npy, train*.npz, train*.parquet or \
                          train-images-idx3-ubyte; files= names others"
                     .to_owned(),
             };
             return Err(DataError::file(&self.path, reason));
         }
+        if self.standardise {
+            (train, held_out) = self.standardised(train, held_out)?;
+        }
         let held_out = match held_out.len() {
             0 => None,
             _ => Some(joined(held_out)?),
         };
-        if is_idx {
+        if let Some(named) = named {
+            let rows = &train[0].1;
+            let shard =
+                |(name, own): (String, Vec<u32>)| Some((name, Arc::new(rows.select(&own)?)));
+            let shards = named.into_iter().filter_map(shard).collect();
+            return Ok(Opened::Parts { shards, held_out });
+        }
+        if pool {
             let pool = Box::new(joined(train)?);
             return Ok(Opened::Pool { pool, held_out });
         }
-        let shards = train
-            .into_iter()
-            .map(|(name, data)| (name, Arc::new(data)))
-            .collect();
+        let shard = |(name, data)| (name, Arc::new(data));
+        let shards = train.into_iter().map(shard).collect();
         Ok(Opened::Parts { shards, held_out })
+    }
+
+    /// What is done to rows once all are there, before their classes are numbered.
+    fn prepare(&self, parts: &mut [Part]) -> Result<(), DataError> {
+        if self.format.binary {
+            let mut tables = parts.iter_mut().map(|part| &mut part.table);
+            tables.try_for_each(Table::make_binary)?;
+        }
+        let tables = parts.iter_mut().map(|part| (&mut part.table, part.trains));
+        self.format.missing.see_to(tables.collect())
+    }
+
+    /// The same with the means and deviations of the rows that are trained on.
+    fn standardised(&self, train: Named, held_out: Named) -> Result<(Named, Named), DataError> {
+        let wrong = |reason: String| DataError::file(&self.path, reason);
+        let standard = Standard::fit(train.iter().map(|(_, data)| data)).map_err(wrong)?;
+        let apply = |parts: Named| -> Result<Named, DataError> {
+            let each = parts.into_iter();
+            each.map(|(name, data)| Ok((name, standard.apply(data).map_err(wrong)?)))
+                .collect()
+        };
+        Ok((apply(train)?, apply(held_out)?))
     }
 }
 
+/// Data sets with the names of their files.
+type Named = Vec<(String, Dataset)>;
+
 /// All rows together. One data set alone is not copied.
-fn joined(mut all: Vec<(String, Dataset)>) -> Result<Dataset, DataError> {
+fn joined(mut all: Named) -> Result<Dataset, DataError> {
     if all.len() == 1 {
         return Ok(all.swap_remove(0).1);
     }

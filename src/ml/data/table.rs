@@ -1,18 +1,21 @@
-//! Rows of a file as they are gathered, and the data sets of several files together.
+//! Rows of a file as they are gathered.
 
-use std::collections::BTreeMap;
+mod assembly;
+
 use std::sync::Arc;
 
-use ndarray::Array2;
-
+use super::DataError;
 use super::decimal::decimal;
 use super::format::Format;
 use super::labels::{Labels, number};
 use super::missing::{self, Missing};
 use super::natural::natural;
 use super::role::Role;
-use super::targets::{TargetKind, Targets};
-use super::{DataError, Dataset};
+use super::targets::TargetKind;
+pub(super) use assembly::assemble;
+
+/// Of a column without a value where there has to be one.
+const MISSING: &str = "is missing; missing=mean fills it in, missing=drop drops its row";
 
 /// What a file holds.
 #[derive(Debug)]
@@ -160,6 +163,53 @@ impl Table {
         Ok(())
     }
 
+    /// Adds rows whose features are there column by column, NaN where one is missing, and whose targets and shards, if they
+    /// name any, are text. An error comes with the number of the row among these, from 0.
+    pub fn push_columns(
+        &mut self,
+        features: &[Vec<f32>],
+        targets: &[Vec<u8>],
+        shards: &[Vec<u8>],
+    ) -> Result<(), (usize, Fault)> {
+        self.features.reserve(features.len() * targets.len());
+        for (row, target) in targets.iter().enumerate() {
+            for (number, column) in features.iter().enumerate() {
+                let value = column[row];
+                let value = match value.is_nan() {
+                    true if self.gaps => value,
+                    true => return Err((row, self.fault(Role::Feature, number, b"", MISSING))),
+                    false => scaled(value, self.scale).map_err(|reason| {
+                        let value = value.to_string();
+                        (
+                            row,
+                            self.fault(Role::Feature, number, value.as_bytes(), &reason),
+                        )
+                    })?,
+                };
+                self.features.push(value);
+            }
+            let target = [(Role::Target, target)].into_iter();
+            let shard = shards.get(row).map(|shard| (Role::Shard, shard));
+            for (role, field) in target.chain(shard) {
+                let pushed = self.push_field(role, field);
+                pushed.map_err(|reason| (row, self.fault(role, 0, field, &reason)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the field that is the so many-th of a role, from 0.
+    fn fault(&self, role: Role, number: usize, value: &[u8], reason: &str) -> Fault {
+        let mut columns = (1..)
+            .zip(self.roles.iter())
+            .filter(|(_, other)| **other == role);
+        let value = String::from_utf8_lossy(&value[..value.len().min(40)]).into_owned();
+        Fault {
+            cell: columns.nth(number).map(|(column, _)| (column, value)),
+            reason: reason.to_owned(),
+        }
+    }
+
     fn push_field(&mut self, role: Role, field: &[u8]) -> Result<(), String> {
         match role {
             Role::Feature if self.gaps && missing::is_gap(field) => self.features.push(f32::NAN),
@@ -225,36 +275,6 @@ fn scaled(value: f32, scale: f32) -> Result<f32, String> {
     } else {
         Err("is not a finite number".to_owned())
     }
-}
-
-/// The data sets of several files, with the same classes for all, if they have classes: names count in sorted order,
-/// numbers up to the largest.
-pub(super) fn assemble(tables: Vec<Table>) -> Result<Vec<Dataset>, DataError> {
-    let mut names: BTreeMap<String, u32> = BTreeMap::new();
-    let mut largest = 0;
-    for table in &tables {
-        table.check_like(&tables[0])?;
-        match &table.targets {
-            Labels::Names { numbers, .. } => {
-                names.extend(numbers.keys().map(|name| (name.clone(), 0)))
-            }
-            Labels::Numbers(rows) => {
-                largest = rows.iter().fold(largest, |most, label| most.max(*label))
-            }
-            Labels::Values(_) => {}
-        }
-    }
-    for (place, class) in names.values_mut().enumerate() {
-        *class = place as u32;
-    }
-    let classes = match names.len() {
-        0 => largest as usize + 1,
-        count => count,
-    };
-    tables
-        .into_iter()
-        .map(|table| table.into_dataset(&names, classes))
-        .collect()
 }
 
 impl Table {
@@ -326,54 +346,5 @@ impl Table {
         named.retain(|(_, rows)| !rows.is_empty());
         named.sort_by(|(left, _), (right, _)| natural(left, right));
         Some(named)
-    }
-
-    /// Whether this can be put together with another.
-    fn check_like(&self, first: &Table) -> Result<(), DataError> {
-        if self.width != first.width {
-            let reason = format!(
-                "{} features, but {} has {}",
-                self.width, first.path, first.width
-            );
-            return Err(DataError::file(&self.path, reason));
-        }
-        let what = match (&self.targets, &first.targets) {
-            (Labels::Names { .. }, Labels::Names { .. })
-            | (Labels::Numbers(_), Labels::Numbers(_))
-            | (Labels::Values(_), Labels::Values(_)) => return Ok(()),
-            (Labels::Values(_), _) | (_, Labels::Values(_)) => "real values",
-            _ => "numbers",
-        };
-        let reason = format!(
-            "either its targets or those of {} are {what}, not both",
-            first.path
-        );
-        Err(DataError::file(&self.path, reason))
-    }
-
-    fn into_dataset(
-        self,
-        names: &BTreeMap<String, u32>,
-        classes: usize,
-    ) -> Result<Dataset, DataError> {
-        let targets = match self.targets {
-            Labels::Values(values) => Targets::Values(values),
-            Labels::Numbers(labels) => Targets::Classes { labels, classes },
-            Labels::Names { numbers, mut rows } => {
-                let mut class_of = vec![0; numbers.len()];
-                for (name, number) in &numbers {
-                    class_of[*number as usize] = names[name];
-                }
-                rows.iter_mut()
-                    .for_each(|row| *row = class_of[*row as usize]);
-                Targets::Classes {
-                    labels: rows,
-                    classes,
-                }
-            }
-        };
-        let features = Array2::from_shape_vec((targets.len(), self.width), self.features)
-            .map_err(|error| DataError::file(&self.path, error))?;
-        Dataset::with_targets(features, targets).map_err(|error| DataError::file(&self.path, error))
     }
 }

@@ -1,0 +1,94 @@
+//! An array as numpy writes it: rows of features, or the target of each row.
+
+use super::header::{Header, Kind, header};
+use crate::ml::data::idx::BYTE_SCALE;
+use crate::ml::data::input::Input;
+use crate::ml::data::labels::Labels;
+use crate::ml::data::{DataError, MAX_FEATURES, MAX_ROWS, TargetKind};
+
+/// An array of which the header is read.
+pub(in crate::ml::data) struct Array<'a> {
+    path: &'a str,
+    input: Input<'a>,
+    header: Header,
+}
+
+impl<'a> Array<'a> {
+    /// Reads the header. `path` is for errors.
+    pub fn open(path: &'a str, mut input: Input<'a>) -> Result<Self, DataError> {
+        let header = header(path, &mut input)?;
+        Ok(Array {
+            path,
+            input,
+            header,
+        })
+    }
+
+    /// The first dimension.
+    pub fn rows(&self) -> usize {
+        self.header.shape[0]
+    }
+
+    /// Values of a row.
+    pub fn columns(&self) -> usize {
+        self.header.shape[1..].iter().product()
+    }
+
+    /// Features row after row, divided by `scale` (bytes by 255 unless it is said); and the values of the column, counted
+    /// from 1, that is no feature.
+    pub fn features(
+        self,
+        column: Option<usize>,
+        scale: Option<f32>,
+    ) -> Result<(Vec<f32>, Vec<f64>), DataError> {
+        let Header { kind, shape } = &self.header;
+        let (rows, columns) = (self.rows(), self.columns());
+        let width = columns - usize::from(column.is_some());
+        if shape.len() < 2 || rows > MAX_ROWS || width == 0 || width > MAX_FEATURES {
+            let reason = format!("its shape {shape:?} is not one of rows of features");
+            return Err(DataError::file(self.path, reason));
+        }
+        let usual = if *kind == Kind::U8 { BYTE_SCALE } else { 1.0 };
+        let scale = scale.unwrap_or(usual);
+        let length = self.length()?;
+        let mut features = Vec::with_capacity(rows * width);
+        let mut targets = Vec::new();
+        let (mut at, target) = (0, column.unwrap_or(0));
+        self.input.body(length, |bytes| {
+            kind.each(bytes, |value| {
+                at += 1;
+                if at == target {
+                    targets.push(value);
+                } else {
+                    features.push(value as f32 / scale);
+                }
+                if at == columns {
+                    at = 0;
+                }
+            });
+        })?;
+        Ok((features, targets))
+    }
+
+    /// The targets of so many rows.
+    pub fn targets(self, rows: usize, kind: TargetKind) -> Result<Labels, DataError> {
+        let shape = &self.header.shape;
+        if self.rows() != rows || self.columns() != 1 {
+            let reason = format!("its shape is {shape:?}, but there are {rows} rows of features");
+            return Err(DataError::file(self.path, reason));
+        }
+        let length = self.length()?;
+        let mut targets = Vec::with_capacity(rows);
+        self.input.body(length, |bytes| {
+            self.header.kind.each(bytes, |value| targets.push(value));
+        })?;
+        let wrong = |reason| DataError::file(self.path, reason);
+        Labels::from_numbers(&targets, kind).map_err(wrong)
+    }
+
+    /// Bytes of all values, which can be there.
+    fn length(&self) -> Result<u64, DataError> {
+        let size = self.columns().saturating_mul(self.header.kind.size());
+        self.input.announced(self.rows(), size)
+    }
+}
