@@ -65,21 +65,21 @@ pub fn digest(values: &[f32]) -> [u8; 32] {
     digest
 }
 
-/// The model after a round with these shards and weights, in exact rational arithmetic of integers: no
+/// The model after a round with these shards and weights, each trained from its own parameters, in exact rational arithmetic of integers: no
 /// code is shared with what is tested but the rounding to the scale, done here by other means.
 pub fn reference_step(
     seed: u64,
     round: u32,
     start: &[f32],
-    shards: &[(u32, u64)],
+    shards: &[(u32, u64, Vec<f32>)],
     weight_limit: u64,
 ) -> Vec<f32> {
     let bits = 62 - (64 - weight_limit.leading_zeros() as i32) - LARGEST.log2().ceil() as i32;
     let unit = (bits as f64).exp2();
-    let weight: u64 = shards.iter().map(|(_, weight)| weight).sum();
+    let weight: u64 = shards.iter().map(|(_, weight, _)| weight).sum();
     let updates: Vec<(Vec<f32>, u64)> = shards
         .iter()
-        .map(|&(shard, weight)| (update(seed, round, shard, start), weight))
+        .map(|(shard, weight, from)| (update(seed, round, *shard, from), *weight))
         .collect();
     (0..start.len())
         .map(|at| {

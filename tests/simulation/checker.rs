@@ -78,7 +78,10 @@ impl Checker {
         let book = self.runs.entry(run.clone()).or_default();
         book.uniform = plan.strategy.weight(1000) == 1;
         book.quorum = plan.quorum.unwrap_or(0.5);
-        book.cohort = plan.cohort.unwrap_or(shards).min(shards);
+        book.cohort = match plan.strategy.buffered {
+            Some(how) => how.buffer,
+            None => plan.cohort.unwrap_or(shards).min(shards),
+        };
         book.next = 1;
     }
 

@@ -62,7 +62,7 @@ type Model = (u32, Vec<f32>);
 #[derive(Clone, Debug)]
 struct Batch {
     entries: Vec<Entry>,
-    model: Option<Model>,
+    models: Vec<Model>,
     appended: bool,
 }
 
@@ -78,6 +78,8 @@ pub struct SimFolder {
     waiting: VecDeque<(Entry, Option<Model>)>,
     writing: Option<Batch>,
     checkpoints: BTreeMap<u32, Vec<f32>>,
+    /// How many rounds before the newest are needed, too.
+    looks_back: u32,
     /// What surely outlives a power cut.
     pub durable: BTreeMap<u64, Entry>,
 }
@@ -119,6 +121,7 @@ impl Disk {
         let line = encode(&Record { number: 1, what });
         let bytes = [HEADING.as_bytes(), line.as_bytes()].concat();
         let (number, event) = (1, RunEvent::Started);
+        let looks_back = plan.looks_back();
         let folder = SimFolder {
             length: bytes.len(),
             journal: SimFile {
@@ -130,6 +133,7 @@ impl Disk {
             waiting: VecDeque::new(),
             writing: None,
             checkpoints: BTreeMap::new(),
+            looks_back,
             durable: BTreeMap::from([(1, Entry { number, event })]),
         };
         self.folders.insert(run.clone(), folder);
@@ -162,10 +166,13 @@ impl Disk {
         if let Some(folder) = self.folders.get_mut(&run) {
             let count = folder.ready();
             let taken: Vec<_> = folder.waiting.drain(..count).collect();
-            let model = taken.iter().rev().find_map(|(_, model)| model.clone());
+            let mut models: Vec<Model> = taken.iter().filter_map(|(_, m)| m.clone()).collect();
+            if folder.looks_back == 0 {
+                models.drain(..models.len().saturating_sub(1));
+            }
             folder.writing = Some(Batch {
                 entries: taken.into_iter().map(|(entry, _)| entry).collect(),
-                model,
+                models,
                 appended: false,
             });
         }
@@ -212,10 +219,10 @@ impl Disk {
             folder.waiting.clear();
             if let Some(batch) = folder.writing.take()
                 && !batch.appended
-                && let Some((round, model)) = batch.model
-                && stream.chance(0.5)
             {
-                folder.checkpoints.insert(round, model);
+                // They are written one after the other.
+                let written = batch.models.into_iter().take_while(|_| stream.chance(0.5));
+                folder.checkpoints.extend(written);
             }
             if death == Death::PowerCut {
                 folder.journal.cut_power(stream);
@@ -228,6 +235,18 @@ impl Disk {
     pub fn recover(&mut self, run: &RunId) -> Result<Found, String> {
         let folder = self.folders.get_mut(run).ok_or("its folder is gone")?;
         folder.recover()
+    }
+
+    /// Parameters of rounds before this one that may be needed.
+    pub fn before(&self, run: &RunId, round: u32) -> BTreeMap<u32, Vec<f32>> {
+        let Some(folder) = self.folders.get(run) else {
+            return BTreeMap::new();
+        };
+        let oldest = round.saturating_sub(folder.looks_back);
+        let before = folder.checkpoints.range(oldest..round);
+        before
+            .map(|(round, model)| (*round, model.clone()))
+            .collect()
     }
 
     /// The parameters after a round.
@@ -251,9 +270,7 @@ impl SimFolder {
             return;
         };
         batch.appended = true;
-        if let Some((round, model)) = &batch.model {
-            self.checkpoints.insert(*round, model.clone());
-        }
+        self.checkpoints.extend(batch.models.iter().cloned());
         // What was torn is cut off before anything follows.
         self.journal.seen.truncate(self.length);
         for entry in &batch.entries {
@@ -269,7 +286,7 @@ impl SimFolder {
         self.newest = batch.entries.last()?.number;
         let numbered = batch.entries.into_iter().map(|entry| (entry.number, entry));
         self.durable.extend(numbered);
-        while self.checkpoints.len() > keep {
+        while self.checkpoints.len() > keep + self.looks_back as usize {
             self.checkpoints.pop_first();
         }
         Some(self.newest)
@@ -321,13 +338,20 @@ impl SimFolder {
             }
         }
         // Parameters whose round was not recorded any more are not counted among those that are kept.
-        self.checkpoints
-            .retain(|round, _| rounds.contains_key(round));
-        let whole = |(round, model): &(&u32, &Vec<f32>)| {
-            rounds.get(round).is_some_and(|r| r.digest == digest(model))
+        if self.looks_back == 0 {
+            self.checkpoints
+                .retain(|round, _| rounds.contains_key(round));
+        }
+        let is_right = |(round, report): (&u32, &RoundReport)| {
+            let model = self.checkpoints.get(round);
+            model.is_some_and(|model| report.digest == digest(model))
         };
-        let kept = self.checkpoints.iter().rev().find(whole);
-        let kept = kept.map_or(0, |(round, _)| *round);
+        let whole = |round: &&u32| {
+            let oldest = round.saturating_sub(self.looks_back);
+            rounds.contains_key(round) && rounds.range(oldest..=**round).all(is_right)
+        };
+        let kept = self.checkpoints.keys().rev().find(whole).copied();
+        let kept = kept.unwrap_or(0);
         let took = rounds.range(..=kept).map(|(_, report)| report.took);
         History {
             rounds: kept,

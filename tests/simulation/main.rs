@@ -59,6 +59,7 @@ const SITUATIONS: &[&str] = &[
     "node down",
     "node restarted",
     "node returned",
+    "older parameters",
     "partial round",
     "power cut",
     "private shard",

@@ -11,7 +11,7 @@ use roundtable::ml::metrics::Metrics;
 
 use crate::arithmetic::{VALUES, add, digest, empty_sum, reference_step, step, update};
 use crate::nodes::Question;
-use crate::wishes::{Wanted, name_of, rows_of};
+use crate::wishes::{Wanted, begins, name_of, rows_of};
 use crate::world::World;
 
 /// The model of a run, and the sum of its round.
@@ -20,8 +20,8 @@ struct Bench {
     model: Vec<f32>,
     /// The round it is of.
     round: u32,
-    /// The one before, until the next round begins.
-    before: Vec<f32>,
+    /// Those of all rounds before, as far as they may be needed.
+    older: BTreeMap<u32, Vec<f32>>,
     sum: Option<(u32, u64, ExactSum)>,
 }
 
@@ -128,8 +128,10 @@ impl World {
                 if self.runs.get(&run).is_some_and(|wanted| wanted.private) {
                     self.meet("private shard");
                 }
-                if let Some(bench) = self.materials.benches.get(&run) {
-                    self.materials.sent.insert(attempt, bench.model.clone());
+                if let Work::Train { round, shards } = &work
+                    && let Some(start) = self.from_where(&run, *round, shards[0])
+                {
+                    self.materials.sent.insert(attempt, start);
                 }
                 self.send(node, Question::Task(attempt, work, run, may_refuse));
             }
@@ -146,8 +148,11 @@ impl World {
                 weight_limit,
             } => {
                 if let Some(bench) = self.materials.benches.get_mut(&run) {
-                    if bench.round >= round {
-                        bench.model = bench.before.clone();
+                    if bench.round >= round
+                        && let Some(before) = bench.older.remove(&(round - 1))
+                    {
+                        bench.older.retain(|older, _| *older < round);
+                        bench.model = before;
                         bench.round = round - 1;
                         *self.met.entry("step undone").or_default() += 1;
                     }
@@ -221,8 +226,18 @@ impl World {
 
     /// Makes the step, and holds the new model against the one worked out straight.
     fn step(&mut self, run: &RunId, round: u32) {
-        let counted = self.checker.counted(run, round);
-        let seed = self.runs.get(run).map_or(0, |wanted| wanted.plan.seed.0);
+        let counted = self.checker.counted(run, round).into_iter();
+        let mut start = |shard| self.from_where(run, round, shard).unwrap_or_default();
+        let counted: Vec<_> = counted.map(|(s, weight)| (s, weight, start(s))).collect();
+        let newest = |(.., from): &(u32, u64, Vec<f32>)| {
+            let bench = self.materials.benches.get(run);
+            bench.is_some_and(|bench| bench.model == *from)
+        };
+        if !counted.iter().all(newest) {
+            self.meet("older parameters");
+        }
+        let plan = self.runs.get(run).map(|wanted| &wanted.plan);
+        let (seed, looks_back) = plan.map_or((0, 0), |plan| (plan.seed.0, plan.looks_back()));
         let Some(bench) = self.materials.benches.get_mut(run) else {
             return;
         };
@@ -237,10 +252,33 @@ impl World {
                 self.violations.push(text);
             }
         }
-        bench.before = std::mem::replace(&mut bench.model, stepped);
+        let before = std::mem::replace(&mut bench.model, stepped);
+        bench.older.insert(bench.round, before);
+        bench
+            .older
+            .retain(|older, _| older + looks_back >= bench.round);
         bench.round = round;
         let digest = digest(&bench.model);
         self.report_soon(2_000, Event::Stepped(run.clone(), round, Ok(digest.into())));
+    }
+
+    /// The parameters from which a shard trains in a round.
+    fn from_where(&mut self, run: &RunId, round: u32, shard: u32) -> Option<Vec<f32>> {
+        let (wanted, bench) = (self.runs.get(run)?, self.materials.benches.get(run)?);
+        let base = begins(&wanted.plan, wanted.shards, round)
+            .get(&shard)
+            .copied();
+        let found = match base {
+            Some(base) if base == bench.round => Some(&bench.model),
+            Some(base) => bench.older.get(&base),
+            None => None,
+        };
+        if found.is_none() {
+            let text =
+                format!("{run}: shard {shard} has nothing to begin round {round} from: {base:?}");
+            self.violations.push(text);
+        }
+        found.cloned()
     }
 
     fn report_soon(&mut self, mean: u64, event: Event) {
@@ -264,8 +302,13 @@ impl World {
                 return self.violations.push(text);
             }
         };
+        let mut older = self.disk.before(run, round);
+        if round > 0 {
+            // The first ones are made again.
+            older.insert(0, vec![0.0; VALUES]);
+        }
         let bench = Bench {
-            before: model.clone(),
+            older,
             model,
             round,
             sum: None,
@@ -279,8 +322,9 @@ impl World {
             (RunEvent::Round(report), Some(bench)) if bench.round == report.round => {
                 Some((bench.round, bench.model.clone()))
             }
-            (RunEvent::Round(report), Some(bench)) if bench.round == report.round + 1 => {
-                Some((report.round, bench.before.clone()))
+            (RunEvent::Round(report), Some(bench)) => {
+                let model = bench.older.get(&report.round);
+                model.map(|model| (report.round, model.clone()))
             }
             _ => None,
         };

@@ -1,5 +1,7 @@
 //! What clients want: runs, the end of one, or one to go on; and what they are told.
 
+use std::collections::BTreeMap;
+
 use roundtable::fed::strategy::{STRATEGIES, Strategy};
 use roundtable::fed::{DataPlan, Ending, Entry, Evaluation, Event, Plan, RunEvent, RunId};
 use roundtable::ml::training::Training;
@@ -48,6 +50,7 @@ impl Wanted {
         let few = stream.chance(0.3);
         let given = stream.chance(0.5);
         let seed = stream.bits();
+        let strategy = strategy(uniform, seed, shards);
         let plan = Plan {
             model: "simulated".to_owned(),
             data: DataPlan {
@@ -60,9 +63,11 @@ impl Wanted {
             rounds: 1 + stream.below(MOST_ROUNDS) as u32,
             training: Training::new(1, 0, 0.1, "cross-entropy", None).expect("in range"),
             schedule: roundtable::fed::schedule::Schedule::default(),
-            strategy: strategy(uniform, seed),
+            strategy,
             seed: Seed(seed),
-            cohort: few.then(|| 1 + stream.below(4) as u32),
+            cohort: few
+                .then(|| 1 + stream.below(4) as u32)
+                .filter(|_| strategy.buffered.is_none()),
             quorum: given.then(|| 0.2 + 0.8 * stream.uniform()),
             codec: "raw".to_owned(),
             aggregator: None,
@@ -72,7 +77,7 @@ impl Wanted {
         };
         let kinds = [
             Evaluation::Central,
-            Evaluation::Central,
+            Evaluation::Nodes,
             Evaluation::Nodes,
             Evaluation::Nowhere,
         ];
@@ -105,32 +110,53 @@ impl Wanted {
     }
 }
 
-/// Any strategy that has rounds. What a step makes of the updates is the shell's; which tasks there are, how they go
+/// Any strategy. What a step makes of the updates is the shell's; which tasks there are, how they go
 /// together and what they weigh is the core's, and differs from strategy to strategy.
-fn strategy(uniform: bool, seed: u64) -> Strategy {
+fn strategy(uniform: bool, seed: u64, shards: u32) -> Strategy {
     if uniform {
         return STRATEGIES.build("fedavg:mean=uniform").expect("known");
     }
-    let rows = STRATEGIES.names().into_iter();
-    let mut with_rounds: Vec<Strategy> = rows
-        .filter_map(|name| STRATEGIES.build(name).ok())
-        .filter(|strategy| strategy.buffered.is_none())
-        .collect();
-    with_rounds.swap_remove((seed % with_rounds.len() as u64) as usize)
+    let names = STRATEGIES.names();
+    let spec = match names[(seed % names.len() as u64) as usize] {
+        // Asynchronous rounds need more shards than are in training.
+        "fedbuff" if shards < 2 => "fedavg".to_owned(),
+        "fedbuff" => {
+            let buffer = 1 + seed / 32 % u64::from(shards / 2);
+            let concurrency = 1 + seed / 64 % (u64::from(shards) - buffer);
+            let stale = seed / 128 % 4;
+            format!("fedbuff:buffer={buffer},concurrency={concurrency},stale={stale}")
+        }
+        name => name.to_owned(),
+    };
+    STRATEGIES.build(&spec).expect("known")
 }
 
 /// The models of a run in which every shard counts, worked out straight.
 fn undisturbed(plan: &Plan, shards: u32) -> Vec<[u8; 32]> {
-    let weights: Vec<(u32, u64)> = (0..shards)
-        .map(|shard| (shard, plan.strategy.weight(rows_of(shard))))
-        .collect();
-    let limit = weights.iter().map(|(_, weight)| weight).sum();
-    let mut model = vec![0.0; VALUES];
-    let rounds = (1..=plan.rounds).map(|round| {
-        model = reference_step(plan.seed.0, round, &model, &weights, limit);
-        digest(&model)
-    });
-    rounds.collect()
+    let mut models = vec![vec![0.0; VALUES]];
+    for round in 1..=plan.rounds {
+        let begins = begins(plan, shards, round);
+        let each = begins.iter().map(|(&shard, &base)| {
+            let weight = plan.strategy.weight(rows_of(shard));
+            (shard, weight, models[base as usize].clone())
+        });
+        let each: Vec<(u32, u64, Vec<f32>)> = each.collect();
+        let limit = each.iter().map(|(_, weight, _)| weight).sum();
+        let newest = &models[models.len() - 1];
+        models.push(reference_step(plan.seed.0, round, newest, &each, limit));
+    }
+    models[1..].iter().map(|model| digest(model)).collect()
+}
+
+/// Shards whose updates may make a round, of all that there are, and the round after which each begins to train.
+pub fn begins(plan: &Plan, shards: u32, round: u32) -> BTreeMap<u32, u32> {
+    match plan.course(shards as usize) {
+        Some(mut course) => {
+            course.go_to(round);
+            course.arrivals().clone()
+        }
+        None => (0..shards).map(|shard| (shard, round - 1)).collect(),
+    }
 }
 
 impl World {
