@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench papers -- [--data DIR] [--seeds N] [--rounds N] [--only TEXT] [PAPER...]`: `--data` names the folder with `mnist`
 //! and `fashion-mnist` (../shared/data unless told), `--seeds` how many seeds a row is measured on where it is not the
-//! paper's own number, `--rounds` where a run ends at the latest, `--only` words that the name of a row must hold (fedavg-*, scaffold, fedprox, niid). All
+//! paper's own number, `--rounds` where a run ends at the latest, `--only` words that the name of a row must hold (fedavg-*, scaffold*, fedprox, niid). All
 //! papers run unless some are named, which takes hours.
 
 #[path = "../trio/mod.rs"]
@@ -24,12 +24,13 @@ use lab::Setting;
 /// A name, the folder of data that it needs, and what it does.
 type Paper = (&'static str, Option<&'static str>, fn(&Setting));
 
-const PAPERS: [Paper; 8] = [
+const PAPERS: [Paper; 9] = [
     ("fedavg-2nn", Some("mnist"), fedavg::dense),
     ("flute", Some("mnist"), flute::table),
     ("robust", Some("mnist"), robust::table),
     ("compression", Some("mnist"), compression::table),
-    ("scaffold", Some("mnist"), scaffold::table),
+    ("scaffold", Some("mnist"), scaffold::digits),
+    ("scaffold-letters", Some("letters"), scaffold::letters),
     ("fedprox", None, fedprox::table),
     ("niid", Some("fashion-mnist"), niid::table),
     ("fedavg-cnn", Some("mnist"), fedavg::convolutional),

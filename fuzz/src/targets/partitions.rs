@@ -16,6 +16,7 @@ pub const TARGET: Target = Target {
     words: &[
         b"iid",
         b"quantity:",
+        b"class-shares:",
         b"dirichlet:",
         b"label-shards:",
         b"power-law:",
@@ -69,7 +70,7 @@ fn run(bytes: &[u8]) -> bool {
 
 fn seeds() -> Vec<Vec<u8>> {
     let options = |row: &str| match row {
-        "dirichlet" | "quantity" => "alpha=0.3".to_owned(),
+        "class-shares" | "dirichlet" | "quantity" => "alpha=0.3".to_owned(),
         "iid" => String::new(),
         _ => "k=2".to_owned(),
     };

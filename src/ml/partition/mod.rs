@@ -5,6 +5,7 @@
 //! shards for the same rows and seed on every machine; its time grows with rows and shards, not
 //! with their product.
 
+mod class_shares;
 mod classes;
 mod dirichlet;
 mod held_out;
@@ -52,6 +53,7 @@ pub static PARTITIONS: Table<Arc<dyn Partition>> = Table {
         iid::ROW,
         label_shards::ROW,
         dirichlet::ROW,
+        class_shares::ROW,
         quantity::ROW,
         power_law::ROW,
         similarity::ROW,
