@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use super::csv::read;
-use super::format::Format;
-use super::table::assemble;
+use super::files::numbers;
 use super::{DataError, Opened, Origin, Root, TargetKind};
 use crate::seed::Seed;
 use crate::spec::Row;
@@ -33,15 +31,9 @@ impl Origin for Digits {
     }
 
     fn open(&self, _: &Root, _: Seed) -> Result<Opened, DataError> {
-        let format = Format {
-            header: Some(false),
-            scale: Some(16.0),
-            ..Format::default()
-        };
-        let table = read("builtin:digits", DIGITS.as_bytes(), &format)?;
-        let data = assemble(vec![table])?.swap_remove(0);
+        let rows = numbers("builtin:digits", DIGITS, 16.0)?;
         Ok(Opened::Pool {
-            pool: Box::new(data),
+            pool: Box::new(rows),
             held_out: None,
         })
     }

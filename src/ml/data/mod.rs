@@ -5,33 +5,16 @@
 
 mod blob;
 mod builtin;
-mod csv;
 mod dataset;
-mod decimal;
 mod devices;
-mod directory;
 mod error;
-mod file;
-mod format;
-mod guarded;
-mod idx;
-mod input;
-mod labels;
-mod missing;
+mod files;
 mod moments;
-mod natural;
-mod npy;
-mod npz;
-mod parallel;
-mod parquet;
-mod path;
-mod role;
 mod root;
 mod source;
 mod standard;
 mod synthetic;
 mod synthetic_linear;
-mod table;
 mod targets;
 
 use std::sync::Arc;
@@ -144,6 +127,6 @@ pub static DATA: Table<Arc<dyn Origin>> = Table {
         synthetic::ROW,
         synthetic_linear::ROW,
         devices::ROW,
-        path::ROW,
+        files::path::ROW,
     ],
 };

@@ -100,7 +100,7 @@ impl Root {
 
 #[cfg(test)]
 mod tests {
-    use super::super::path::tests::Folder;
+    use super::super::files::path::tests::Folder;
     use super::*;
 
     fn reason(result: Result<PathBuf, DataError>) -> String {

@@ -272,7 +272,7 @@ fn check_count(own: usize, request: &Request) -> Result<(), DataError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::path::tests::Folder;
+    use super::super::files::path::tests::Folder;
     use super::*;
 
     fn request(spec: &str) -> Request {

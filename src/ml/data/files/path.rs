@@ -7,13 +7,14 @@ use super::directory;
 use super::file::{self, Kind, Rows};
 use super::format::Format;
 use super::format::format;
-use super::standard::Standard;
+use super::parallel;
 use super::table::{Table, assemble};
-use super::{DataError, Dataset, Opened, Origin, Root, TargetKind, parallel};
+use crate::ml::data::Standard;
+use crate::ml::data::{DataError, Dataset, Opened, Origin, Root, TargetKind};
 use crate::seed::Seed;
 use crate::spec::{OptionHelp, Row};
 
-pub(super) const ROW: Row<Arc<dyn Origin>> = Row {
+pub(in crate::ml::data) const ROW: Row<Arc<dyn Origin>> = Row {
     name: "path",
     aliases: &[],
     value: "FILE|DIRECTORY",
@@ -239,9 +240,9 @@ fn joined(mut all: Named) -> Result<Dataset, DataError> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::super::DATA;
+pub(in crate::ml::data) mod tests {
     use super::*;
+    use crate::ml::data::DATA;
     use std::fs;
     use std::path::Path;
 

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use ndarray::Array2;
 
 use super::Table;
-use crate::ml::data::labels::Labels;
-use crate::ml::data::targets::Targets;
+use crate::ml::data::Targets;
+use crate::ml::data::files::labels::Labels;
 use crate::ml::data::{DataError, Dataset};
 
 /// The data sets of several files, with the same classes for all, if they have classes: names count in sorted order,
 /// numbers up to the largest.
-pub(in crate::ml::data) fn assemble(tables: Vec<Table>) -> Result<Vec<Dataset>, DataError> {
+pub(in crate::ml::data::files) fn assemble(tables: Vec<Table>) -> Result<Vec<Dataset>, DataError> {
     let mut names: BTreeMap<String, u32> = BTreeMap::new();
     let mut largest = 0;
     for table in &tables {

@@ -1,7 +1,7 @@
 //! The header of an NPY file: how its values are written, and its shape.
 
 use crate::ml::data::DataError;
-use crate::ml::data::input::{Input, product};
+use crate::ml::data::files::input::{Input, product};
 
 /// How the values are written.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! Values that are missing: whether they are refused, filled in or dropped with their rows.
 
-use super::DataError;
 use super::table::Table;
+use crate::ml::data::DataError;
 
 /// What becomes of missing values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

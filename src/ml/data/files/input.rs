@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{DataError, Root};
+use crate::ml::data::{DataError, Root};
 
 /// Largest file that is read, in bytes; a packed one may have as many when it is unpacked.
 pub(super) const MAX_FILE: u64 = 1 << 30;

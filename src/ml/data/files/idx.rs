@@ -9,7 +9,7 @@ use super::format::{Column, Format};
 use super::input::{Input, product};
 use super::labels::Labels;
 use super::table::Table;
-use super::{DataError, MAX_FEATURES, MAX_ROWS, Root, TargetKind};
+use crate::ml::data::{DataError, MAX_FEATURES, MAX_ROWS, Root, TargetKind};
 
 /// What bytes are divided by unless another scale is said: pixels then lie from 0 to 1.
 pub(super) const BYTE_SCALE: f32 = 255.0;

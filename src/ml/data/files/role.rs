@@ -3,7 +3,7 @@
 use csv::ByteRecord;
 
 use super::format::{Column, Format};
-use super::{DataError, MAX_FEATURES, TargetKind};
+use crate::ml::data::{DataError, MAX_FEATURES, TargetKind};
 
 /// What a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

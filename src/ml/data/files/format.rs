@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::TargetKind;
 use super::missing::Missing;
+use crate::ml::data::TargetKind;
 use crate::spec::{Arguments, SpecError};
 
 /// How a file is to be read.

@@ -4,7 +4,8 @@ use std::fs;
 
 use super::file::Kind;
 use super::natural::natural;
-use super::{DataError, Root, idx, npy};
+use super::{idx, npy};
+use crate::ml::data::{DataError, Root};
 
 /// Most files of a directory that are read.
 const MAX_FILES: usize = 10_000;

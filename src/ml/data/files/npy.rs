@@ -13,7 +13,7 @@ use super::format::{Column, Format};
 use super::input::Input;
 use super::labels::Labels;
 use super::table::Table;
-use super::{DataError, Root, TargetKind};
+use crate::ml::data::{DataError, Root, TargetKind};
 use array::Array;
 
 /// Whether a file of this name, without `.gz`, holds targets of another.
@@ -79,9 +79,9 @@ fn targets_beside(root: &Root, path: &str, format: &Format) -> Option<(String, T
 
 #[cfg(test)]
 mod tests {
-    use super::super::Targets;
     use super::super::file::tests::{gzip, open};
     use super::super::path::tests::Folder;
+    use crate::ml::data::Targets;
 
     fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
         let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");

@@ -4,7 +4,8 @@ use super::csv;
 use super::format::Format;
 use super::input::Input;
 use super::table::Table;
-use super::{DataError, Root, idx, npy, npz, parquet};
+use super::{idx, npy, npz, parquet};
+use crate::ml::data::{DataError, Root};
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +88,8 @@ pub(super) mod tests {
     use std::io::Write as _;
 
     use super::super::path::tests::Folder;
-    use super::super::{DATA, Dataset, Opened};
     use super::*;
+    use crate::ml::data::{DATA, Dataset, Opened};
     use crate::seed::Seed;
 
     /// The rows of a source that is one pool.

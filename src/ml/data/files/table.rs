@@ -4,14 +4,14 @@ mod assembly;
 
 use std::sync::Arc;
 
-use super::DataError;
 use super::decimal::decimal;
 use super::format::Format;
 use super::labels::{Labels, number};
 use super::missing::{self, Missing};
 use super::natural::natural;
 use super::role::Role;
-use super::targets::TargetKind;
+use crate::ml::data::DataError;
+use crate::ml::data::TargetKind;
 pub(super) use assembly::assemble;
 
 /// Of a column without a value where there has to be one.
@@ -33,6 +33,17 @@ pub(super) struct Table {
     targets: Labels,
     /// The shard of each row, where rows bring their shards.
     shards: Option<Labels>,
+}
+
+/// Rows that are there column by column.
+#[derive(Default)]
+pub(super) struct Columns {
+    /// Each feature; NaN where it is missing.
+    pub features: Vec<Vec<f32>>,
+    /// As text has them, empty where they are missing.
+    pub targets: Vec<Vec<u8>>,
+    /// The same; empty where rows name none.
+    pub shards: Vec<Vec<u8>>,
 }
 
 impl Table {
@@ -163,34 +174,27 @@ impl Table {
         Ok(())
     }
 
-    /// Adds rows whose features are there column by column, NaN where one is missing, and whose targets and shards, if they
-    /// name any, are text. An error comes with the number of the row among these, from 0.
-    pub fn push_columns(
-        &mut self,
-        features: &[Vec<f32>],
-        targets: &[Vec<u8>],
-        shards: &[Vec<u8>],
-    ) -> Result<(), (usize, Fault)> {
-        self.features.reserve(features.len() * targets.len());
-        for (row, target) in targets.iter().enumerate() {
-            for (number, column) in features.iter().enumerate() {
+    /// Adds rows. An error comes with the number of the row among these, from 0.
+    pub fn push_columns(&mut self, columns: &Columns) -> Result<(), (usize, Fault)> {
+        let rows = columns.targets.len();
+        self.features.reserve(columns.features.len() * rows);
+        for row in 0..rows {
+            for (number, column) in columns.features.iter().enumerate() {
                 let value = column[row];
                 let value = match value.is_nan() {
                     true if self.gaps => value,
                     true => return Err((row, self.fault(Role::Feature, number, b"", MISSING))),
                     false => scaled(value, self.scale).map_err(|reason| {
                         let value = value.to_string();
-                        (
-                            row,
-                            self.fault(Role::Feature, number, value.as_bytes(), &reason),
-                        )
+                        let fault = self.fault(Role::Feature, number, value.as_bytes(), &reason);
+                        (row, fault)
                     })?,
                 };
                 self.features.push(value);
             }
-            let target = [(Role::Target, target)].into_iter();
-            let shard = shards.get(row).map(|shard| (Role::Shard, shard));
-            for (role, field) in target.chain(shard) {
+            let target = Some((Role::Target, &columns.targets[row]));
+            let shard = columns.shards.get(row).map(|shard| (Role::Shard, shard));
+            for (role, field) in target.into_iter().chain(shard) {
                 let pushed = self.push_field(role, field);
                 pushed.map_err(|reason| (row, self.fault(role, 0, field, &reason)))?;
             }

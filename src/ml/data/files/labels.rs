@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{MAX_CLASSES, TargetKind};
+use crate::ml::data::{MAX_CLASSES, TargetKind};
 
 /// What is written of each row: classes, all numbers or all names; or real values.
 #[derive(Debug)]

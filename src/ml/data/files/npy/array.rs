@@ -1,13 +1,13 @@
 //! An array as numpy writes it: rows of features, or the target of each row.
 
 use super::header::{Header, Kind, header};
-use crate::ml::data::idx::BYTE_SCALE;
-use crate::ml::data::input::Input;
-use crate::ml::data::labels::Labels;
+use crate::ml::data::files::idx::BYTE_SCALE;
+use crate::ml::data::files::input::Input;
+use crate::ml::data::files::labels::Labels;
 use crate::ml::data::{DataError, MAX_FEATURES, MAX_ROWS, TargetKind};
 
 /// An array of which the header is read.
-pub(in crate::ml::data) struct Array<'a> {
+pub(in crate::ml::data::files) struct Array<'a> {
     path: &'a str,
     input: Input<'a>,
     header: Header,

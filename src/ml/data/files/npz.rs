@@ -13,7 +13,7 @@ use super::format::{Column, Format};
 use super::input::{Input, MAX_FILE};
 use super::npy::array::Array;
 use super::table::Table;
-use super::{DataError, Root, TargetKind};
+use crate::ml::data::{DataError, Root, TargetKind};
 
 /// Names of features and of their targets.
 type Pair = (&'static str, &'static str);

@@ -7,12 +7,12 @@ use std::iter;
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
-use super::DataError;
 use super::format::{Column, Format};
 use super::labels::number;
 use super::parallel;
 use super::role::{Role, roles};
 use super::table::{Fault, Table};
+use crate::ml::data::DataError;
 
 /// Smallest part of a text that is worth a thread, in bytes.
 const PART: usize = 1 << 20;
@@ -150,8 +150,8 @@ fn line(text: &[u8], place: usize) -> u64 {
 mod tests {
     use super::super::missing::Missing;
     use super::super::table::assemble;
-    use super::super::{Dataset, TargetKind, Targets};
     use super::*;
+    use crate::ml::data::{Dataset, TargetKind, Targets};
 
     fn data(text: &str, format: &Format) -> Result<Dataset, String> {
         read("a.csv", text.as_bytes(), format)
