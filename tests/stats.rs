@@ -110,6 +110,20 @@ fn sums_over_nodes_are_those_over_one_file() {
 }
 
 #[test]
+fn a_node_that_is_gone_is_replaced_by_another_host_of_its_rows() {
+    let folder = sites();
+    let (coordinator, mut nodes) = cluster(folder.path(), &["both", "both"]);
+    let stats = ["stats", "--data", "private:", "--json"];
+    let before = said(&client(folder.path(), Some(&coordinator), &stats));
+    // The coordinator does not know it yet, and asks the first one first.
+    nodes[0].kill();
+    assert_eq!(
+        said(&client(folder.path(), Some(&coordinator), &stats)),
+        before
+    );
+}
+
+#[test]
 fn a_run_of_private_rows_is_made_comparable_and_gives_the_same_bits_on_any_nodes() {
     let folder = sites();
     let train = [

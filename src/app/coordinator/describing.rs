@@ -54,10 +54,10 @@ fn here(desk: &Desk, plan: &Plan) -> Result<(Moments, usize), Fault> {
     Ok((moments, source.shards()))
 }
 
-/// Of private rows: each shard is added up by a node that hosts it.
+/// Of private rows: each shard is added up by a node that hosts it, or by another one where that fails.
 fn of_nodes(desk: &Desk, plan: &Plan) -> Result<(Moments, usize), Fault> {
     desk.hosts.settle();
-    let hosts = hosts(desk);
+    let mut hosts = hosts(desk);
     if hosts.is_empty() {
         let message = "no node that is up hosts private rows";
         return Err(Fault {
@@ -66,45 +66,81 @@ fn of_nodes(desk: &Desk, plan: &Plan) -> Result<(Moments, usize), Fault> {
             ..fault(FaultCode::FAILED, message)
         });
     }
-    let shards = hosts.values().map(Vec::len).sum();
-    let hosts: Vec<(String, Vec<String>)> = hosts.into_iter().collect();
+    let shards = hosts.len();
     let mut moments = Moments::default();
-    for some in hosts.chunks(AT_ONCE) {
-        let answers: Vec<Result<Moments, Fault>> = thread::scope(|scope| {
-            let asked: Vec<_> = some
-                .iter()
-                .map(|(address, shards)| scope.spawn(|| ask(address, shards, plan)))
-                .collect();
-            let gone = || fault(FaultCode::INTERNAL, "a thread ended without an answer");
-            asked
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|_| Err(gone())))
-                .collect()
-        });
-        for answer in answers {
-            let merged = moments.merge(answer?);
-            merged.map_err(|reason| fault(FaultCode::INVALID, reason))?;
+    while !hosts.is_empty() {
+        let turn = by_node(&hosts);
+        for some in turn.chunks(AT_ONCE) {
+            for ((address, shards), answer) in some.iter().zip(ask_all(some, plan)) {
+                match answer {
+                    Ok(found) => {
+                        let merged = moments.merge(found);
+                        merged.map_err(|reason| fault(FaultCode::INVALID, reason))?;
+                        shards.iter().for_each(|shard| drop(hosts.remove(shard)));
+                    }
+                    Err(fault) => strike(&mut hosts, address).map_err(|()| fault)?,
+                }
+            }
         }
     }
     Ok((moments, shards))
 }
 
-/// Nodes that are up, each with the shards it is asked for: every shard once, at the first node that hosts it.
-fn hosts(desk: &Desk) -> BTreeMap<String, Vec<String>> {
+/// Shards, each with the addresses of nodes that host it.
+type Hosts = BTreeMap<String, Vec<String>>;
+
+/// Shards that are hosted by nodes that are up.
+fn hosts(desk: &Desk) -> Hosts {
     let federation = desk.lock();
-    let mut first: BTreeMap<String, String> = BTreeMap::new();
+    let mut hosts = Hosts::new();
     for (id, node) in federation.cluster().roster().iter() {
         if node.health == Health::Up {
             for hosted in desk.hosts.of(id) {
-                first.entry(hosted.name).or_insert(node.address.clone());
+                hosts
+                    .entry(hosted.name)
+                    .or_default()
+                    .push(node.address.clone());
             }
         }
     }
-    let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (shard, address) in first {
-        hosts.entry(address).or_default().push(shard);
-    }
     hosts
+}
+
+/// Nodes with the shards they are asked for: every shard once, at the first of its hosts.
+fn by_node(hosts: &Hosts) -> Vec<(String, Vec<String>)> {
+    let mut nodes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (shard, addresses) in hosts {
+        if let Some(first) = addresses.first() {
+            nodes.entry(first.clone()).or_default().push(shard.clone());
+        }
+    }
+    nodes.into_iter().collect()
+}
+
+/// Takes a node from the hosts; an error where a shard is left without one.
+fn strike(hosts: &mut Hosts, failed: &str) -> Result<(), ()> {
+    for addresses in hosts.values_mut() {
+        addresses.retain(|address| address != failed);
+        if addresses.is_empty() {
+            return Err(());
+        }
+    }
+    Ok(())
+}
+
+/// Asks these nodes at once; their answers in the same order.
+fn ask_all(nodes: &[(String, Vec<String>)], plan: &Plan) -> Vec<Result<Moments, Fault>> {
+    thread::scope(|scope| {
+        let asked: Vec<_> = nodes
+            .iter()
+            .map(|(address, shards)| scope.spawn(|| ask(address, shards, plan)))
+            .collect();
+        let gone = || fault(FaultCode::INTERNAL, "a thread ended without an answer");
+        let answers = asked.into_iter();
+        answers
+            .map(|thread| thread.join().unwrap_or_else(|_| Err(gone())))
+            .collect()
+    })
 }
 
 /// Asks one node for the sums of some shards.
@@ -131,4 +167,27 @@ fn ask(address: &str, shards: &[String], plan: &Plan) -> Result<Moments, Fault> 
     let reply = node.call("describe", deadline, |node| node.describe(&request));
     let reply = reply.map_err(|error| failed(error.to_string()))?;
     convert::moments::read(&reply).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_of_a_node_that_failed_go_to_their_next_host() {
+        let hosts = [("x", &["a", "b"][..]), ("y", &["b"]), ("z", &["a", "c"])];
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let mut hosts: Hosts = hosts
+            .map(|(shard, at)| (shard.to_owned(), owned(at)))
+            .into();
+        let asked = |hosts: &Hosts| {
+            let nodes = by_node(hosts).into_iter();
+            let named = nodes.map(|(node, shards)| format!("{node}: {}", shards.join(" ")));
+            named.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(asked(&hosts), "a: x z, b: y");
+        assert_eq!(strike(&mut hosts, "a"), Ok(()));
+        assert_eq!(asked(&hosts), "b: x y, c: z");
+        assert_eq!(strike(&mut hosts, "b"), Err(()));
+    }
 }
