@@ -224,7 +224,7 @@ impl Federation {
         let Some((id, work)) = self.tasks.remove(&task) else {
             return;
         };
-        let reason = failures.join(", then ");
+        let reason = one_after_the_other(&failures);
         if let (Some(audit), Work::Train { round, shards }) = (self.audits.remove(&task), &work)
             && self.not_compared(now, (&id, *round, shards), &audit, &reason)
         {
@@ -267,5 +267,34 @@ impl Federation {
         for id in waiting {
             self.end(&id, Ending::Stopped(reason.clone()));
         }
+    }
+}
+
+/// What failed, in this order; what repeats is said once, with how often.
+fn one_after_the_other(failures: &[String]) -> String {
+    let runs = failures.chunk_by(|one, next| one == next);
+    let told = runs.map(|run| match run.len() {
+        1 => run[0].clone(),
+        times => format!("{} ({times} times)", run[0]),
+    });
+    told.collect::<Vec<_>>().join(", then ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_repeats_is_said_once() {
+        let told = |failures: &[&str]| {
+            let failures: Vec<String> = failures.iter().map(|&text| text.to_owned()).collect();
+            one_after_the_other(&failures)
+        };
+        assert_eq!(told(&["a: cut"]), "a: cut");
+        assert_eq!(
+            told(&["a: cut", "b: slow", "b: slow", "a: cut"]),
+            "a: cut, then b: slow (2 times), then a: cut"
+        );
+        assert_eq!(told(&[]), "");
     }
 }
