@@ -11,6 +11,8 @@ use crate::ml::real::Real;
 
 /// Below so many products of a parameter and a feature, a thread is not worth its start.
 const SMALL: usize = 1 << 23;
+/// Bytes of parameters that threads may copy, each a copy of its own; one thread has one in any case.
+const COPIES: usize = 256 << 20;
 /// Blocks that a thread may be ahead of who takes them.
 const AHEAD: usize = 16;
 
@@ -24,9 +26,8 @@ impl Network {
         threads: usize,
         mut with: impl FnMut(usize, &mut [f64]),
     ) {
-        let worth = features.nrows().saturating_mul(values.len()) / SMALL;
-        let threads = threads.min(worth).max(1);
-        if threads == 1 {
+        let threads = threads.min(most_threads(features.nrows(), values));
+        if threads <= 1 {
             self.some_blocks(values, features, (0, 1), |first, scores| {
                 with(first, scores);
                 true
@@ -85,6 +86,13 @@ impl Network {
             }
         }
     }
+}
+
+/// How many threads are worth their start and their memory.
+fn most_threads<T>(rows: usize, values: &[T]) -> usize {
+    let worth = rows.saturating_mul(values.len()) / SMALL;
+    let affordable = COPIES / size_of_val(values).max(1);
+    worth.min(affordable)
 }
 
 #[cfg(test)]
