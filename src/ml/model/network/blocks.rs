@@ -1,7 +1,7 @@
 //! Scores of many rows, block by block in their order, however many threads work them out.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::{iter, panic, thread};
+use std::{io, iter, panic, thread};
 
 use ndarray::ArrayView2;
 
@@ -27,22 +27,37 @@ impl Network {
         mut with: impl FnMut(usize, &mut [f64]),
     ) {
         let threads = threads.min(most_threads(features.nrows(), values));
-        if threads <= 1 {
-            self.some_blocks(values, features, (0, 1), |first, scores| {
-                with(first, scores);
-                true
-            });
+        if threads > 1
+            && self
+                .side_by_side(values, features, threads, &mut with)
+                .is_ok()
+        {
             return;
         }
+        self.some_blocks(values, features, (0, 1), |first, scores| {
+            with(first, scores);
+            true
+        });
+    }
+
+    /// The same by so many threads. Where they cannot be had, `with` was not called.
+    fn side_by_side<T: Real>(
+        &self,
+        values: &[T],
+        features: ArrayView2<f32>,
+        threads: usize,
+        mut with: impl FnMut(usize, &mut [f64]),
+    ) -> io::Result<()> {
         thread::scope(|scope| {
-            let (helpers, blocks): (Vec<_>, Vec<_>) = (0..threads)
-                .map(|number| {
-                    let (done, blocks) = sync_channel(AHEAD);
-                    let share = (number, threads);
-                    let work = move || self.send_blocks(values, features, share, &done);
-                    (scope.spawn(work), blocks)
-                })
-                .unzip();
+            let start = |number| {
+                let (done, blocks) = sync_channel(AHEAD);
+                let share = (number, threads);
+                let work = move || self.send_blocks(values, features, share, &done);
+                let helper = thread::Builder::new().spawn_scoped(scope, work)?;
+                Ok((helper, blocks))
+            };
+            let started: io::Result<Vec<_>> = (0..threads).map(start).collect();
+            let (helpers, blocks): (Vec<_>, Vec<_>) = started?.into_iter().unzip();
             // One block of each in turn, until the one whose turn it is has no more.
             let turns = iter::repeat(&blocks).flatten();
             for (first, mut scores) in turns.map_while(|blocks| blocks.recv().ok()) {
@@ -50,11 +65,11 @@ impl Network {
             }
             for helper in helpers {
                 // Passing a panic on is all that is left to do with it.
-                helper
-                    .join()
-                    .unwrap_or_else(|panic| panic::resume_unwind(panic));
+                let ended = helper.join();
+                ended.unwrap_or_else(|panic| panic::resume_unwind(panic));
             }
-        });
+            Ok(())
+        })
     }
 
     fn send_blocks<T: Real>(
