@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use bytes::Bytes;
-
 use super::singles::Singles;
+use super::values::{from_single, single};
 use crate::fed::Plan;
 use crate::fed::attack::{ATTACKS, Scene, Target};
+use crate::ml::layout::DType;
 use crate::seed::Purpose;
 
 /// Puts forged updates in the place of those of the attackers. What could not be summed a coordinator would have
@@ -16,7 +16,7 @@ pub(super) fn forge(
     singles: &mut Singles,
     plan: &Plan,
     attackers: &BTreeSet<u32>,
-    round: u32,
+    (round, dtype): (u32, DType),
 ) -> Result<(), String> {
     let Some(assault) = &plan.assault else {
         return Ok(());
@@ -27,7 +27,7 @@ pub(super) fn forge(
     if attack.target() == Target::Data {
         return Ok(());
     }
-    let updates = values(singles).map_err(|error| error.to_string())?;
+    let updates = values(singles, dtype).map_err(|error| error.to_string())?;
     let is_attacker = |shard: &u32| attackers.contains(shard);
     let honest = updates.iter().filter(|(shard, _)| !is_attacker(shard));
     let honest: Vec<&[f32]> = honest.map(|(_, values)| values.as_slice()).collect();
@@ -42,11 +42,7 @@ pub(super) fn forge(
         let forged = attack.forge(&scene, &mut stream);
         let largest = plan.largest_update as f32;
         if forged.iter().all(|value| value.abs() <= largest) {
-            let bytes: Vec<u8> = forged
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect();
-            singles.replace(*shard, Bytes::from(bytes).into());
+            singles.replace(*shard, from_single(dtype, &forged).into());
         } else {
             singles.remove(*shard);
         }
@@ -57,14 +53,14 @@ pub(super) fn forge(
     Ok(())
 }
 
-/// All updates as numbers.
-fn values(singles: &Singles) -> io::Result<Vec<(u32, Vec<f32>)>> {
+/// All updates as numbers, in single precision.
+fn values(singles: &Singles, dtype: DType) -> io::Result<Vec<(u32, Vec<f32>)>> {
     let numbers = |bytes: &[u8]| -> Vec<f32> {
         let values = bytes.as_chunks::<4>().0.iter().copied();
         values.map(f32::from_le_bytes).collect()
     };
     singles
         .iter()
-        .map(|(shard, single)| Ok((shard, numbers(&single.update.whole()?))))
+        .map(|(shard, one)| Ok((shard, numbers(&single(dtype, one.update.whole()?)))))
         .collect()
 }

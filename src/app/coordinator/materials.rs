@@ -231,7 +231,8 @@ impl Materials {
             return Err(format!("the open sum is that of round {open}, not {round}"));
         }
         if let Gathered::Singles(singles) = &mut gathered {
-            forge(singles, &self.plan, &self.attackers, round)?;
+            let dtype = old.layout.dtype();
+            forge(singles, &self.plan, &self.attackers, (round, dtype))?;
         }
         if let Some(course) = &mut self.course {
             course.go_to(round);

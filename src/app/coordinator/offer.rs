@@ -108,13 +108,6 @@ impl Offer {
         let Some(current) = &self.current else {
             return Ok(());
         };
-        let wide = current.layout.dtype() == DType::F64;
-        if wide && (self.plan.aggregator.is_some() || self.plan.assault.is_some()) {
-            return Err(
-                "robust rules and attacks work with values of 32 bits, the model has 64; take a model of dtype=f32"
-                    .to_owned(),
-            );
-        }
         let values = current.layout.elements();
         let remembered = values.saturating_mul(self.shards.len());
         if self.plan.strategy.memory.is_some() && remembered > MOST_REMEMBERED {

@@ -11,7 +11,7 @@ use crossbeam_channel::bounded;
 use super::current::{Current, Encoder};
 use super::memories::Memories;
 use super::singles::Singles;
-use super::values::{moved, narrow, widened};
+use super::values::{from_single, moved, narrow, single, widened};
 use crate::app::held::{Collector, Held, PIECE};
 use crate::fed::Plan;
 use crate::fed::aggregate::{ExactSum, Robust};
@@ -91,8 +91,7 @@ impl Step<'_> {
         let mut server: Vec<Held> = server.into_iter().map(Collector::finish).collect();
         if self.plan.begins_from_last() {
             let robust = mix.robust.as_deref().unwrap_or_default();
-            let bytes = robust.iter().flat_map(|value| value.to_le_bytes());
-            server.push(Bytes::from_iter(bytes).into());
+            server.push(from_single(old.layout.dtype(), robust).into());
         }
         let memories = self.memories(gathered).map_err(unkept)?;
         let current = encoder.finish()?.with_state(server, memories);
@@ -127,7 +126,9 @@ impl Step<'_> {
 
     /// What a robust rule makes of the updates, and which shards it does not trust.
     fn apply(&self, rule: &Robust, singles: &Singles) -> Result<(Vec<f32>, Vec<u32>), String> {
-        let wholes = singles.iter().map(|(_, single)| single.update.whole());
+        let dtype = self.old.layout.dtype();
+        let whole = |bytes: &Held| Ok(single(dtype, bytes.whole()?));
+        let wholes = singles.iter().map(|(_, single)| whole(&single.update));
         let wholes = wholes.collect::<io::Result<Vec<Bytes>>>().map_err(unkept)?;
         let updates: Vec<&[u8]> = wholes.iter().map(|bytes| &**bytes).collect();
         let mut mean = vec![0.0; self.old.layout.elements()];
@@ -149,7 +150,7 @@ impl Step<'_> {
         let Some(last) = last.filter(|_| self.plan.begins_from_last()) else {
             return Ok(None);
         };
-        let bytes = last.whole()?;
+        let bytes = single(self.old.layout.dtype(), last.whole()?);
         let values = bytes.as_chunks::<4>().0.iter().copied();
         Ok(Some(values.map(f32::from_le_bytes).collect()))
     }

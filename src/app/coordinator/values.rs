@@ -37,6 +37,29 @@ pub(super) fn widened(dtype: DType, held: &Held, number: usize) -> io::Result<Ve
     Ok(values)
 }
 
+/// Bytes of values, rounded to single precision, in which robust rules and attacks work.
+pub(super) fn single(dtype: DType, bytes: Bytes) -> Bytes {
+    match dtype {
+        DType::F32 => bytes,
+        DType::F64 => {
+            let values = bytes.as_chunks::<8>().0.iter().copied();
+            let values = values.map(|value| (f64::from_le_bytes(value) as f32).to_le_bytes());
+            Bytes::from_iter(values.flatten())
+        }
+    }
+}
+
+/// Values of single precision in bytes of this type.
+pub(super) fn from_single(dtype: DType, values: &[f32]) -> Bytes {
+    match dtype {
+        DType::F32 => Bytes::from_iter(values.iter().flat_map(|value| value.to_le_bytes())),
+        DType::F64 => {
+            let values = values.iter().map(|value| f64::from(*value).to_le_bytes());
+            Bytes::from_iter(values.flatten())
+        }
+    }
+}
+
 /// Values as bytes, if all are finite.
 pub(super) fn narrow(dtype: DType, values: &[f64]) -> Option<Bytes> {
     let mut bytes = buffers::take(values.len() * dtype.size());
