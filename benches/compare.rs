@@ -244,6 +244,21 @@ fn mnist(setting: &Setting) {
         &ratio(Some(1_814.0 / seconds[2])),
         "under 5 s",
     );
+    let digits = setting.data.join("mnist");
+    let found = peer(
+        setting,
+        "flower_lr_mnist.py",
+        &["--data", digits.to_str().expect("a name")],
+    );
+    let flower = found.iter().find(|line| line["unit"] == "s");
+    let flower = flower.and_then(|line| line["value"].as_f64());
+    row(
+        "the same, Flower 1.42's simulation engine, here",
+        &format!("{:.2}", seconds[2]),
+        &flower.map_or("not installed".to_owned(), |flower| format!("{flower:.1}")),
+        &ratio(flower.map(|flower| flower / seconds[2])),
+        "-",
+    );
     row(
         "the same: accuracy, mean of rounds 96 to 100 and 5 seeds",
         &format!("{accuracy:.3}"),
