@@ -55,6 +55,10 @@ pub enum Fault {
     NewIncarnations,
     /// It names momentum and leaves it out.
     IgnoresMomentum,
+    /// It describes more rows than there are.
+    CountsTwice,
+    /// It names `describe` and takes rows as they are.
+    IgnoresStandard,
     /// It takes damaged chunks.
     Gullible,
     /// Trainings are not answered.
@@ -136,6 +140,7 @@ impl Spoiler {
         match self.fault {
             Fault::AnyModel => request.model = "mlp:64-32-10".to_owned(),
             Fault::IgnoresMomentum => request.training.momentum = None,
+            Fault::IgnoresStandard => request.data.standard = None,
             Fault::OwnParameters => {
                 let mut first = self.first.lock().expect("no panics");
                 let given = &request.parameters;
@@ -218,7 +223,11 @@ impl ComputeNodeHandler for Spoiler {
     }
 
     fn describe(&self, request: DescribeRequest) -> Result<DescribeReply, types::Fault> {
-        self.pass_on(|node| node.describe(&request))
+        let mut reply = self.pass_on(|node| node.describe(&request))?;
+        if self.fault == Fault::CountsTwice {
+            reply.rows *= 2;
+        }
+        Ok(reply)
     }
 
     fn initialise(&self, request: InitialiseRequest) -> Result<InitialiseReply, types::Fault> {

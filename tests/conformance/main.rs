@@ -161,6 +161,16 @@ fn broken_nodes_are_caught() {
             "`momentum`",
         ),
         (
+            Fault::CountsTwice,
+            &["describe"],
+            "288 rows; the shard has 144",
+        ),
+        (
+            Fault::IgnoresStandard,
+            &["describe"],
+            "with and without `data.standard`",
+        ),
+        (
             Fault::Gullible,
             &["blobs: damaged"],
             "as if nothing were wrong",

@@ -2,15 +2,17 @@
 
 use super::bench::Bench;
 use super::check::{Check, Checked, NotPassed, failed, not_applicable};
+use crate::app::dial::CallFailed;
 use crate::fed::aggregate::{ExactSum, Scale};
+use crate::ml::data::{Moments, Standard};
 use crate::ml::parameters::{Parameters, Values};
 use crate::wire::convert::{
-    CORRECTION, EXACT, FLIPS, FOLDS, MOMENTUM, PROXIMAL, WEIGHT_DECAY, foreign,
+    self, CORRECTION, DESCRIBES, EXACT, FLIPS, FOLDS, MOMENTUM, PROXIMAL, WEIGHT_DECAY, foreign,
 };
-use crate::wire::stubs::compute_node::{Fold, TrainRequest};
-use crate::wire::stubs::types::Payload;
+use crate::wire::stubs::compute_node::{DescribeRequest, Fold, TrainRequest};
+use crate::wire::stubs::types::{FaultCode, Payload};
 
-use super::work::LARGEST;
+use super::work::{LARGEST, SEED};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -26,6 +28,14 @@ pub(super) const CHECKS: &[Check] = &[
         idl: "compute_node.thrift Fold",
         section: "fold",
         run: fold,
+    },
+    Check {
+        name: "describe",
+        rule: "exact sums that rows can have, of the rows that train, the same when asked again; by means and deviations made of them, \
+               rows train otherwise",
+        idl: "compute_node.thrift DescribeReply",
+        section: "abilities",
+        run: describe,
     },
 ];
 
@@ -74,6 +84,51 @@ fn correction(parameters: &Parameters) -> Parameters {
         Values::F64(values) => values.fill(0.25),
     }
     all
+}
+
+fn describe(bench: &mut Bench) -> Checked {
+    bench.needs(DESCRIBES)?;
+    let (first, again) = (sums(bench)?, sums(bench)?);
+    if first != again {
+        return failed("the same request has another answer when it is asked again");
+    }
+    let attempt = bench.attempt();
+    let work = bench.work()?;
+    let there = work.rows[0].unsigned_abs();
+    if first.rows > there || (first.rows < there && !work.is_private()) {
+        return failed(format!(
+            "it adds up {} rows; the shard has {there}",
+            first.rows
+        ));
+    }
+    let plain = work.first()?;
+    let mut request = work.train(attempt);
+    request.data.standard = Some(Standard::of(&first).to_bytes().into());
+    if bench.train(&request)?.update == plain.update {
+        return failed("the update is the same with and without `data.standard`");
+    }
+    Ok(format!(
+        "{} rows, {} features",
+        first.rows,
+        first.columns.len()
+    ))
+}
+
+/// Sums over the first shard.
+fn sums(bench: &Bench) -> Result<Moments, NotPassed> {
+    let work = bench.work()?;
+    let request = DescribeRequest {
+        data: work.data.clone(),
+        shards: work.shards[..1].to_vec(),
+        seed: SEED.0.cast_signed(),
+    };
+    match bench.call("describe", |node| node.describe(&request)) {
+        Ok(reply) => convert::moments::read(&reply).or_else(failed),
+        Err(CallFailed::Fault(fault)) if fault.code == FaultCode::DENIED => {
+            not_applicable(format!("its shard has too few rows: {}", fault.message))
+        }
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn fold(bench: &mut Bench) -> Checked {
