@@ -150,6 +150,20 @@ fn scikit_learn_trains_beside_a_node_of_ours() {
 }
 
 #[test]
+fn a_node_in_python_takes_its_leave() {
+    if !has_python(PYTHON) {
+        return;
+    }
+    let mut stage = Stage::new();
+    stage.start("python3", "sklearn_node.py");
+    stage.settle();
+    stage.nodes[0].signal("TERM");
+    assert!(stage.nodes[0].wait().success());
+    // One that was only gone would stay in the list, as down.
+    until_nodes(&mut dial(&stage.coordinator), <[_]>::is_empty);
+}
+
+#[test]
 fn a_model_that_only_scikit_learn_knows() {
     if !has_python(PYTHON) {
         return;

@@ -195,14 +195,21 @@ class Service:
         return types.Chunk(request.digest, len(blob), request.offset, data, zlib.crc32(data))
 
 
+def tell(coordinator, what):
+    """One call to a coordinator."""
+    host, _, port = coordinator.rpartition(":")
+    client = make_client(central.Coordinator, host, int(port), timeout=2000)
+    try:
+        what(client)
+    finally:
+        client.close()
+
+
 def announce(coordinator, address):
     """Joins again and again, so that a coordinator that was restarted learns of the node."""
-    host, _, port = coordinator.rpartition(":")
     while True:
         try:
-            client = make_client(central.Coordinator, host, int(port), timeout=2000)
-            client.join(central.JoinRequest(address))
-            client.close()
+            tell(coordinator, lambda client: client.join(central.JoinRequest(address)))
         except Exception as failed:
             print("joining %s: %s; trying again" % (coordinator, failed), file=sys.stderr)
         time.sleep(5)
@@ -227,12 +234,18 @@ def main(learner):
     address = "%s:%d" % (given.host, listener.sock.getsockname()[1])
     print("listening on " + address, flush=True)
     listener.listen = lambda: None  # it listens already; serve() would bind again
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if given.join:
         threading.Thread(target=announce, args=(given.join, address), daemon=True).start()
     server = TThreadedServer(TProcessor(node.ComputeNode, service), listener)
     server.daemon = True
     try:
         server.serve()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         pass
+    try:
+        if given.join:
+            tell(given.join, lambda client: client.leave(central.LeaveRequest(address)))
+    except Exception:
+        pass  # a coordinator that is gone learns nothing, and needs not
+    os._exit(0)  # whatever is under way
