@@ -129,7 +129,7 @@ impl World {
                     self.meet("private shard");
                 }
                 if let Work::Train { round, shards } = &work
-                    && let Some(start) = self.from_where(&run, *round, shards[0])
+                    && let Some(start) = self.start_of(&run, *round, shards[0])
                 {
                     self.materials.sent.insert(attempt, start);
                 }
@@ -227,7 +227,7 @@ impl World {
     /// Makes the step, and holds the new model against the one worked out straight.
     fn step(&mut self, run: &RunId, round: u32) {
         let counted = self.checker.counted(run, round).into_iter();
-        let mut start = |shard| self.from_where(run, round, shard).unwrap_or_default();
+        let mut start = |shard| self.start_of(run, round, shard).unwrap_or_default();
         let counted: Vec<_> = counted.map(|(s, weight)| (s, weight, start(s))).collect();
         let newest = |(.., from): &(u32, u64, Vec<f32>)| {
             let bench = self.materials.benches.get(run);
@@ -263,7 +263,7 @@ impl World {
     }
 
     /// The parameters from which a shard trains in a round.
-    fn from_where(&mut self, run: &RunId, round: u32, shard: u32) -> Option<Vec<f32>> {
+    fn start_of(&mut self, run: &RunId, round: u32, shard: u32) -> Option<Vec<f32>> {
         let (wanted, bench) = (self.runs.get(run)?, self.materials.benches.get(run)?);
         let base = begins(&wanted.plan, wanted.shards, round)
             .get(&shard)
