@@ -1,7 +1,7 @@
 //! Rows from files: their formats, what their columns are, and directories of them.
 //!
-//! [`path`] opens a file or directory; [`file`] knows the formats by their names. To add a format, write a file beside this
-//! one that makes a [`table::Table`], and name it there.
+//! `path` opens a file or directory; `file` knows the formats by their names. To add a format, write a file beside this
+//! one that makes a `Table`, and name it in `file`.
 
 mod csv;
 mod decimal;
