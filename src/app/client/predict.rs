@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use ndarray::Array2;
 use serde_json::json;
@@ -14,6 +13,7 @@ use super::figure::Figure;
 use super::model;
 use super::session::Session;
 use super::view::{print, print_json, written};
+use crate::ml::cores::cores;
 use crate::ml::data::Standard;
 use crate::ml::model::{MODELS, Model, Predictions};
 use crate::ml::parameters::Parameters;
@@ -42,9 +42,8 @@ pub(super) fn run(
         let each = rows.indexed_iter_mut();
         each.for_each(|((_, column), value)| *value = standard.value(column, *value));
     }
-    let threads = thread::available_parallelism().map_or(1, usize::from);
     let predictions = model
-        .predict(&parameters, rows.view(), threads)
+        .predict(&parameters, rows.view(), cores())
         .map_err(|error| Failure::failed(error.to_string()))?;
     let known = match &predictions {
         Predictions::Classes {

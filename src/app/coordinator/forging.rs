@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::singles::Singles;
-use super::values::{from_single, single};
+use super::values::{from_single, in_single};
 use crate::fed::Plan;
 use crate::fed::attack::{ATTACKS, Scene, Target};
 use crate::ml::layout::DType;
@@ -55,12 +55,8 @@ pub(super) fn forge(
 
 /// All updates as numbers, in single precision.
 fn values(singles: &Singles, dtype: DType) -> io::Result<Vec<(u32, Vec<f32>)>> {
-    let numbers = |bytes: &[u8]| -> Vec<f32> {
-        let values = bytes.as_chunks::<4>().0.iter().copied();
-        values.map(f32::from_le_bytes).collect()
-    };
     singles
         .iter()
-        .map(|(shard, one)| Ok((shard, numbers(&single(dtype, one.update.whole()?)))))
+        .map(|(shard, one)| Ok((shard, in_single(dtype, &one.update.whole()?))))
         .collect()
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::thread;
 
 use log::Level;
 
@@ -19,6 +18,7 @@ use crate::app::logs::About;
 use crate::fed::aggregate::{AddError, Addend, ExactSum};
 use crate::fed::asynchrony::Asynchrony;
 use crate::fed::{Evaluation, Plan, RunId};
+use crate::ml::cores::cores;
 use crate::ml::data::{Dataset, Root};
 use crate::ml::metrics::{Depth, Metrics};
 use crate::ml::model::{MODELS, Model};
@@ -262,8 +262,7 @@ impl Materials {
             true => Depth::Final,
             false => Depth::Round,
         };
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let found = model.examine(&current.parameters()?, rows, depth, threads);
+        let found = model.examine(&current.parameters()?, rows, depth, cores());
         found.map_err(|error| error.to_string())
     }
 

@@ -11,12 +11,13 @@ use crossbeam_channel::bounded;
 use super::current::{Current, Encoder};
 use super::memories::Memories;
 use super::singles::Singles;
-use super::values::{from_single, moved, narrow, single, widened};
+use super::values::{from_single, in_single, moved, narrow, single, widened};
 use crate::app::held::{Collector, Held, PIECE};
 use crate::fed::Plan;
 use crate::fed::aggregate::{ExactSum, Robust};
 use crate::fed::asynchrony::Asynchrony;
 use crate::fed::optimize::{Momentum, Round, ServerStep};
+use crate::ml::cores::cores;
 
 /// What came of a round.
 pub(super) enum Gathered {
@@ -133,8 +134,7 @@ impl Step<'_> {
         let updates: Vec<&[u8]> = wholes.iter().map(|bytes| &**bytes).collect();
         let mut mean = vec![0.0; self.old.layout.elements()];
         let centre = self.centre().map_err(unkept)?;
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let verdict = rule.aggregate(&updates, centre.as_deref(), &mut mean, threads);
+        let verdict = rule.aggregate(&updates, centre.as_deref(), &mut mean, cores());
         let verdict = verdict.map_err(|reason| format!("round {}: {reason}", self.round))?;
         let mut suspects: BTreeSet<usize> = verdict.suspects().into_iter().collect();
         suspects.extend(verdict.left_out);
@@ -150,9 +150,7 @@ impl Step<'_> {
         let Some(last) = last.filter(|_| self.plan.begins_from_last()) else {
             return Ok(None);
         };
-        let bytes = single(self.old.layout.dtype(), last.whole()?);
-        let values = bytes.as_chunks::<4>().0.iter().copied();
-        Ok(Some(values.map(f32::from_le_bytes).collect()))
+        Ok(Some(in_single(self.old.layout.dtype(), &last.whole()?)))
     }
 
     fn piece(&self, mix: &Mix, number: usize) -> Result<Made, String> {

@@ -49,6 +49,13 @@ pub(super) fn single(dtype: DType, bytes: Bytes) -> Bytes {
     }
 }
 
+/// The values themselves, rounded in the same way.
+pub(super) fn in_single(dtype: DType, bytes: &[u8]) -> Vec<f32> {
+    let mut values = vec![0.0; bytes.len() / dtype.size()];
+    each(dtype, bytes, &mut values, |to, value| *to = value as f32);
+    values
+}
+
 /// Values of single precision in bytes of this type.
 pub(super) fn from_single(dtype: DType, values: &[f32]) -> Bytes {
     match dtype {

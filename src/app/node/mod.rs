@@ -21,7 +21,6 @@ mod worklog;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 pub use blobs::Blobs;
@@ -31,6 +30,7 @@ pub use sources::Sources;
 
 use super::StartError;
 use crate::clock;
+use crate::ml::cores::cores;
 use crate::ml::data::Root;
 use crate::net::{Address, Limits, Server, listen};
 use crate::seed::Seed;
@@ -86,7 +86,7 @@ impl Default for Config {
             data: None,
             data_root: PathBuf::from("."),
             sources: Arc::default(),
-            slots: thread::available_parallelism().map_or(1, |n| n.get() as u32),
+            slots: cores() as u32,
             load_delay: Duration::from_secs(3),
             join: None,
             advertise: None,

@@ -73,18 +73,15 @@ impl Partition for ClassShares {
 
 /// Takes the shares of all shards that want no more. Where those of the others are 0, they get equal ones.
 fn keep_below(shares: &mut [f64], wants: impl Fn(usize) -> bool) {
-    let keep = |shares: &mut [f64], equal: Option<f64>| {
-        for (shard, share) in shares.iter_mut().enumerate() {
-            *share = if wants(shard) {
-                equal.unwrap_or(*share)
-            } else {
-                0.0
-            };
+    for (shard, share) in shares.iter_mut().enumerate() {
+        if !wants(shard) {
+            *share = 0.0;
         }
-    };
-    keep(shares, None);
-    if shares.iter().sum::<f64>() == 0.0 {
-        keep(shares, Some(1.0));
+    }
+    if shares.iter().all(|share| *share == 0.0) {
+        for (shard, share) in shares.iter_mut().enumerate() {
+            *share = f64::from(u8::from(wants(shard)));
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::labels::number;
 use super::parallel;
 use super::role::{Role, roles};
 use super::table::{Fault, Table};
+use crate::ml::cores::cores;
 use crate::ml::data::DataError;
 
 /// Smallest part of a text that is worth a thread, in bytes.
@@ -83,11 +84,7 @@ fn read_parts(path: &str, text: &[u8], format: &Format, part: usize) -> Result<T
 /// each with its place.
 fn parts(text: &[u8], mut start: usize, least: usize) -> Vec<(usize, &[u8])> {
     let all = text.len() - start;
-    // The system is asked how many cores there are, which takes longer than to read a short text.
-    let size = match all <= least {
-        true => all,
-        false => (all / parallel::cores()).max(least),
-    };
+    let size = (all / cores()).max(least);
     let mut parts = Vec::new();
     while start < text.len() {
         let after = (start + size).min(text.len());

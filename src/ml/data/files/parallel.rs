@@ -1,13 +1,9 @@
 //! Work on many items at once, with the results in the order of the items.
 
-use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{panic, thread};
 
-/// Cores there are to work on.
-pub(super) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
-}
+use crate::ml::cores::cores;
 
 /// `work` on every item, on as many cores as there are. Which core does which item changes nothing,
 /// so `work` must depend on its item alone.
