@@ -12,6 +12,7 @@ use super::schedule::Schedule;
 use super::stragglers::Stragglers;
 use super::strategy::Strategy;
 use crate::ml::data::Standard;
+use crate::ml::step_rule::{MAX_PULL, StepRule};
 use crate::ml::training::Training;
 use crate::seed::Seed;
 
@@ -182,10 +183,17 @@ impl Plan {
 
     /// What nodes do with a shard, the rate of the round aside: the strategy may add to it.
     pub fn local_training(&self) -> Training {
-        let mut rule = *self.training.rule();
-        rule.proximal += self.strategy.proximal.unwrap_or(0.0);
+        let rule = StepRule {
+            proximal: self.pull(),
+            ..*self.training.rule()
+        };
         let training = self.training.clone().with_rule(rule);
         training.unwrap_or_else(|_| self.training.clone())
+    }
+
+    /// Strength of the proximal term: the plan's and the strategy's.
+    fn pull(&self) -> f64 {
+        self.training.rule().proximal + self.strategy.proximal.unwrap_or(0.0)
     }
 
     /// Steps that a shard with so many rows makes in so many epochs.
@@ -249,11 +257,25 @@ impl Plan {
         );
         let strategy = self.strategy.name();
         check(
-            self.training.plateau().is_none() || !self.strategy.needs_singles(),
+            self.training.plateau().is_none() || !self.strategy.counts_steps(),
             "training.plateau",
             format!("{strategy} counts the steps of every shard, so none may stop early"),
         );
-        if let Some(Stragglers { share, .. }) = self.stragglers {
+        let pull = self.pull();
+        check(
+            pull <= MAX_PULL,
+            "training.proximal",
+            format!("with that of {strategy} the proximal term is {pull}; at most {MAX_PULL}"),
+        );
+        if let Some(Stragglers { share, dropped }) = self.stragglers {
+            let epochs = self.training.epochs();
+            check(
+                dropped || epochs > 1,
+                "stragglers",
+                format!(
+                    "of {epochs} epoch none can be left undone; give more --epochs, or --drop-stragglers"
+                ),
+            );
             check(
                 share > 0.0 && share <= 1.0,
                 "stragglers",

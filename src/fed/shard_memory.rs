@@ -1,13 +1,15 @@
 //! What strategies remember of every shard from one of its rounds to the next, and how that corrects its gradients.
 //!
-//! With u the update that a shard brought, made by k steps of length r:
+//! With u the update that a shard brought, made by k steps of length r, whose gradients have the weights a in it:
 //!
 //! | strategy | remembered | added to every gradient | after the round |
 //! | --- | --- | --- | --- |
-//! | SCAFFOLD, option II | c_i | c - c_i | c_i <- c_i - c - u / (k r) |
+//! | SCAFFOLD, option II | c_i | c - c_i | c_i <- c_i - c - u / (\|a\| r) |
 //! | FedDyn | g_i | -g_i | g_i <- g_i - alpha u |
 //!
 //! (Karimireddy et al., ICML 2020, algorithm 1, lines 8 to 12; Acar et al., ICLR 2021, algorithm 1 and equation 3.)
+//! Of plain steps |a| is k, as in the paper; with momentum or a proximal term it is FedNova's
+//! ([`gathered`](super::normalise::gathered)): divided by k, a control would be larger than any gradient and the run diverge.
 //! It begins with zeros. The coordinator keeps it, so a shard may be trained by another node every time.
 
 /// What is remembered of each shard.
@@ -31,7 +33,7 @@ impl Memory {
         }
     }
 
-    /// What is remembered after an update that was made by steps of this length together (k times r), from the server's
+    /// What is remembered after an update that was made by steps of this length together (|a| times r), from the server's
     /// control as it was when the shard was trained.
     pub fn next(self, server: f64, own: f64, update: f64, length: f64) -> f64 {
         match self {

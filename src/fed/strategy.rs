@@ -1,14 +1,16 @@
 //! Strategies: how the updates of a round become one step. Each is a row of parts.
 
+mod options;
 mod rows;
 
 use std::fmt;
 
 use super::asynchrony::Buffered;
-use super::optimize::ServerStep;
+use super::optimize::{Second, ServerStep};
 use super::schedule::Schedule;
 use super::shard_memory::Memory;
 
+use rows::FEDAVGM;
 pub use rows::STRATEGIES;
 
 /// How much the update of a shard weighs in the mean.
@@ -62,6 +64,11 @@ impl Strategy {
         self.normalised || self.memory.is_some() || self.buffered.is_some()
     }
 
+    /// Whether it counts the local steps of every shard.
+    pub fn counts_steps(&self) -> bool {
+        self.normalised || self.memory == Some(Memory::Control)
+    }
+
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.name
@@ -97,7 +104,8 @@ impl Strategy {
         match self.server {
             ServerStep::Momentum(by) => {
                 add("rate", &by.rate);
-                if by.beta > 0.0 {
+                // Where the row has a momentum, 0 is not what it has by itself.
+                if by.beta > 0.0 || self.name == FEDAVGM {
                     add("momentum", &by.beta);
                 }
                 if let Some(mu) = self.proximal {
@@ -107,7 +115,9 @@ impl Strategy {
             ServerStep::Adaptive(by) => {
                 add("rate", &by.rate);
                 add("beta1", &by.beta1);
-                add("beta2", &by.beta2);
+                if by.second != Second::Adagrad {
+                    add("beta2", &by.beta2);
+                }
                 add("tau", &by.tau);
             }
             ServerStep::Dynamic(by) => add("alpha", &by.alpha),

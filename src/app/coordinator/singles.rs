@@ -80,11 +80,12 @@ impl Singles {
             .collect()
     }
 
-    /// What each update is multiplied by, for the mean of the slopes the shards saw: an update is the sum of `steps`
-    /// steps of this length against the slope.
-    pub(super) fn slopes(&self, length: f64) -> Vec<f64> {
+    /// What each update is multiplied by, for the mean of the slopes the shards saw: an update is the sum of its steps
+    /// against the slope, each with the weight that momentum and proximal term leave it.
+    pub(super) fn slopes(&self, plan: &Plan, round: u32) -> Vec<f64> {
         let count = self.0.len() as f64;
-        let slope = |single: &Single| -1.0 / (count * single.steps as f64 * length);
+        let length = plan.learning_rate(round);
+        let slope = |one: &Single| -1.0 / (count * plan.gathered(round, one.steps) * length);
         self.0.values().map(slope).collect()
     }
 
@@ -110,6 +111,7 @@ mod tests {
 
     use super::*;
     use crate::fed::strategy::STRATEGIES;
+    use crate::ml::step_rule::StepRule;
     use crate::wire::convert::plan;
     use crate::wire::stubs::coordinator;
 
@@ -157,10 +159,23 @@ mod tests {
 
     #[test]
     fn slopes_are_updates_by_their_steps() {
-        let slopes = singles().slopes(0.5);
-        assert_eq!(
-            slopes,
-            [-1.0 / (2.0 * 5.0 * 0.5), -1.0 / (2.0 * 15.0 * 0.5)]
-        );
+        let plan = plan_of("scaffold");
+        let rate = plan.learning_rate(1);
+        let slopes = [-1.0 / (2.0 * 5.0 * rate), -1.0 / (2.0 * 15.0 * rate)];
+        assert_eq!(singles().slopes(&plan, 1), slopes);
+    }
+
+    #[test]
+    fn slopes_count_what_momentum_adds() {
+        let mut plan = plan_of("scaffold");
+        let momentum = StepRule {
+            momentum: 0.5,
+            ..*plan.training.rule()
+        };
+        plan.training = plan.training.clone().with_rule(momentum).unwrap();
+        let mut singles = Singles::default();
+        singles.add(1, 3, 3, held(&[1.0]));
+        let rate = plan.learning_rate(1);
+        assert_eq!(singles.slopes(&plan, 1), [-1.0 / (4.25 * rate)]);
     }
 }

@@ -120,7 +120,7 @@ impl Step<'_> {
         }
         mix.shares = singles.shares(self.plan, self.course, self.round);
         if let ServerStep::Control(_) = self.plan.strategy.server {
-            mix.slopes = singles.slopes(self.length());
+            mix.slopes = singles.slopes(self.plan, self.round);
         }
         Ok(mix)
     }
@@ -252,7 +252,7 @@ impl Step<'_> {
         };
         let dtype = self.old.layout.dtype();
         for (shard, single) in singles.iter() {
-            let length = single.steps as f64 * self.length();
+            let length = self.plan.gathered(self.round, single.steps) * self.length();
             let mut next = Collector::new(self.old.bytes.len())?;
             for number in 0..self.old.bytes.pieces() {
                 let update = widened(dtype, &single.update, number)?;

@@ -6,7 +6,7 @@
 //! can overflow. Parameters of 32 bits are summed in 64, those of 64 bits in 128.
 //!
 //! The rounding costs at most half a unit of the scale for each update: with updates up to 1,024 and
-//! 65,536 rows in all, 2^-37 (7e-12) for 32-bit parameters and 2^-101 for those of 64 bits.
+//! 65,536 rows in all, 2^-36 (1.5e-11) for 32-bit parameters and 2^-100 for those of 64 bits.
 //!
 //! Updates come as little-endian bytes, whole ([`ExactSum::fold`], [`ExactSum::fold_all`]) or a piece at
 //! a time: the weight is [admitted](ExactSum::admit) once, then each piece [added](ExactSum::add). What

@@ -34,7 +34,8 @@ pub(super) const ROW: Row<Robust> = Row {
         NNM,
     ],
     build: |arguments| {
-        let nu = arguments.number("nu", 1e-6, f64::MIN_POSITIVE..=1e30, "above 0, up to 1e30")?;
+        // Smaller ones would make weights whose sum is no number.
+        let nu = arguments.number("nu", 1e-6, 1e-300..=1e30, "1e-300 to 1e30")?;
         let iterations =
             arguments.number("iterations", 10, 1..=1000, "a whole number from 1 to 1000")?;
         with_prefixes(arguments, Rule::GeometricMedian { nu, iterations })

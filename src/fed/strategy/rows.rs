@@ -1,11 +1,11 @@
 //! Every strategy by name.
 
 use crate::fed::asynchrony::Buffered;
-use crate::fed::optimize::{Adaptive, Control, Dynamic, Momentum, Second, ServerStep};
-use crate::fed::schedule::{SCHEDULES, Schedule};
+use crate::fed::optimize::{Control, Dynamic, Momentum, Second, ServerStep};
 use crate::fed::shard_memory::Memory;
-use crate::spec::{Arguments, OptionHelp, Row, SpecError, Table};
+use crate::spec::{OptionHelp, Row, Table};
 
+use super::options::{adaptive, averaging, mean, parts, rate, schedule, share};
 use super::{Mean, Strategy};
 
 const MEAN: OptionHelp = OptionHelp {
@@ -28,30 +28,37 @@ const SCHEDULE: OptionHelp = OptionHelp {
     value: "SCHEDULE",
     help: "how the server's rate goes from round to round, options joined by +: step:every=5+factor=0.5 (default constant)",
 };
+const STEP: OptionHelp = OptionHelp {
+    key: "rate",
+    value: "NUMBER",
+    help: "length of the server's step (default 0.1)",
+};
+const BETA1: OptionHelp = OptionHelp {
+    key: "beta1",
+    value: "SHARE",
+    help: "how much of the first moment stays from round to round (default 0.9; fedadagrad 0)",
+};
+const TAU: OptionHelp = OptionHelp {
+    key: "tau",
+    value: "NUMBER",
+    help: "the smaller, the more adaptive (default 0.001)",
+};
+/// Adagrad keeps all of the second moment.
+const ADAGRAD: &[OptionHelp] = &[MEAN, SCHEDULE, STEP, BETA1, TAU];
 const ADAPTIVE: &[OptionHelp] = &[
     MEAN,
     SCHEDULE,
-    OptionHelp {
-        key: "rate",
-        value: "NUMBER",
-        help: "length of the server's step (default 0.1)",
-    },
-    OptionHelp {
-        key: "beta1",
-        value: "SHARE",
-        help: "how much of the first moment stays from round to round (default 0.9; fedadagrad 0)",
-    },
+    STEP,
+    BETA1,
+    TAU,
     OptionHelp {
         key: "beta2",
         value: "SHARE",
         help: "how much of the second moment stays (default 0.99)",
     },
-    OptionHelp {
-        key: "tau",
-        value: "NUMBER",
-        help: "the smaller, the more adaptive (default 0.001)",
-    },
 ];
+
+pub(super) const FEDAVGM: &str = "fedavgm";
 
 /// Every strategy.
 pub static STRATEGIES: Table<Strategy> = Table {
@@ -80,7 +87,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
             },
         },
         Row {
-            name: "fedavgm",
+            name: FEDAVGM,
             aliases: &[],
             value: "",
             help: "federated averaging with momentum at the server (Hsu, Qi and Brown, 2019, section 4.2)",
@@ -95,7 +102,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
                 },
             ],
             build: |arguments| {
-                let plain = averaging("fedavgm", arguments, Mean::Weighted)?;
+                let plain = averaging(FEDAVGM, arguments, Mean::Weighted)?;
                 let beta = share(arguments, "momentum", 0.9)?;
                 let rate = rate(arguments, 1.0)?;
                 let server = ServerStep::Momentum(Momentum { rate, beta });
@@ -130,7 +137,7 @@ pub static STRATEGIES: Table<Strategy> = Table {
             aliases: &[],
             value: "",
             help: "Adagrad on the mean update (Reddi et al., ICLR 2021, algorithm 2)",
-            options: ADAPTIVE,
+            options: ADAGRAD,
             build: |arguments| adaptive("fedadagrad", arguments, Second::Adagrad),
         },
         Row {
@@ -254,83 +261,6 @@ pub static STRATEGIES: Table<Strategy> = Table {
     ],
 };
 
-fn parts(name: &'static str, mean: Mean, rate: f64) -> Strategy {
-    Strategy {
-        name,
-        mean,
-        normalised: false,
-        server: ServerStep::Momentum(Momentum { rate, beta: 0.0 }),
-        schedule: Schedule::default(),
-        memory: None,
-        buffered: None,
-        proximal: None,
-        one_step: false,
-    }
-}
-
-fn averaging(
-    name: &'static str,
-    arguments: &mut Arguments,
-    default: Mean,
-) -> Result<Strategy, SpecError> {
-    let mean = mean(arguments, default)?;
-    Ok(Strategy {
-        schedule: schedule(arguments)?,
-        ..parts(name, mean, rate(arguments, 1.0)?)
-    })
-}
-
-fn adaptive(
-    name: &'static str,
-    arguments: &mut Arguments,
-    second: Second,
-) -> Result<Strategy, SpecError> {
-    let mean = mean(arguments, Mean::Weighted)?;
-    let beta1 = if second == Second::Adagrad { 0.0 } else { 0.9 };
-    let server = ServerStep::Adaptive(Adaptive {
-        second,
-        rate: rate(arguments, 0.1)?,
-        beta1: share(arguments, "beta1", beta1)?,
-        beta2: share(arguments, "beta2", 0.99)?,
-        tau: arguments.number("tau", 1e-3, 1e-12..=1e6, "1e-12 to 1e6")?,
-    });
-    Ok(Strategy {
-        server,
-        schedule: schedule(arguments)?,
-        ..parts(name, mean, 1.0)
-    })
-}
-
-fn mean(arguments: &mut Arguments, default: Mean) -> Result<Mean, SpecError> {
-    let mut means = [("weighted", Mean::Weighted), ("uniform", Mean::Uniform)];
-    if default == Mean::Uniform {
-        means.reverse();
-    }
-    arguments.choice("mean", &means)
-}
-
-fn rate(arguments: &mut Arguments, default: f64) -> Result<f64, SpecError> {
-    let range = f64::MIN_POSITIVE..=1e6;
-    arguments.number("rate", default, range, "above 0 and up to 1e6")
-}
-
-/// How the server's rate goes from round to round. A comma would end the option, so that a plus stands for it.
-fn schedule(arguments: &mut Arguments) -> Result<Schedule, SpecError> {
-    match arguments
-        .text("schedule")
-        .map(|text| text.replace('+', ","))
-    {
-        None => Ok(Schedule::default()),
-        Some(spec) => SCHEDULES
-            .build(&spec)
-            .map_err(|error| arguments.invalid(error.to_string())),
-    }
-}
-
-fn share(arguments: &mut Arguments, key: &'static str, default: f64) -> Result<f64, SpecError> {
-    arguments.number(key, default, 0.0..=1.0 - f64::EPSILON, "0 or more, below 1")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,6 +271,7 @@ mod tests {
             "fedavg:mean=uniform",
             "fedavg:rate=0.5",
             "fedavgm:momentum=0.5,rate=2",
+            "fedavgm:momentum=0",
             "fedprox:mu=1",
             "fedadam:beta1=0.5,beta2=0.9,tau=0.01,rate=0.3",
             "scaffold:mean=weighted,rate=0.5",
@@ -358,6 +289,7 @@ mod tests {
             "fedavg:rate=0",
             "fedavgm:momentum=1",
             "scaffold:mu=1",
+            "fedadagrad:beta2=0.9",
             "fedavg:schedule=cosin",
             "feddyn:schedule=cosine",
         ];
