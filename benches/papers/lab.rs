@@ -1,7 +1,6 @@
 //! What all papers share: a cluster, a plan run up to where it is known enough, the course of its accuracy, tables.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use roundtable::app::{dial, embedded};
@@ -12,6 +11,7 @@ use roundtable::wire::stubs::coordinator::{
     CancelRequest, EventKind, Plan, RoundReport, SubmitRequest, WatchRequest,
 };
 use roundtable::wire::stubs::types::DataRef;
+use sha2::{Digest, Sha256};
 
 /// What the command line says.
 pub struct Setting {
@@ -19,6 +19,8 @@ pub struct Setting {
     pub seeds: Option<u64>,
     pub rounds: Option<i32>,
     pub only: String,
+    /// Where runs are kept, so that a table that was broken off goes on.
+    pub state: Option<PathBuf>,
 }
 
 impl Setting {
@@ -42,6 +44,7 @@ impl Setting {
         let config = embedded::Config {
             nodes: 2,
             data_root: self.data.clone(),
+            state: self.state.clone(),
             ..embedded::Config::default()
         };
         embedded::Cluster::start(config).expect("a cluster")
@@ -74,7 +77,7 @@ pub struct Course {
     pub accuracy: Vec<f64>,
     /// Mean training loss of each round.
     pub loss: Vec<f64>,
-    /// From asking to the last round.
+    /// Of all rounds together.
     pub seconds: f64,
     /// Why it ended early, if it failed.
     pub failure: Option<String>,
@@ -109,15 +112,15 @@ impl Course {
         let accuracy = metrics.and_then(|metrics| metrics.accuracy);
         self.accuracy.push(accuracy.unwrap_or(f64::NAN));
         self.loss.push(round.training_loss.unwrap_or(f64::NAN));
+        self.seconds += round.seconds.unwrap_or(0.0);
     }
 }
 
-/// Runs a plan to its end, or until `enough` says that its course is long enough; then it is cancelled.
+/// Runs a plan to its end, or until `enough` says that its course is long enough; then it is cancelled. Where runs are
+/// kept, the same plan is the same run.
 pub fn run_until(address: &Address, plan: Plan, enough: impl Fn(&Course) -> bool) -> Course {
-    static RUNS: AtomicU64 = AtomicU64::new(0);
-    let key = format!("paper-{}", RUNS.fetch_add(1, Ordering::Relaxed));
+    let key = hex::encode(Sha256::digest(format!("{plan:?}")));
     let mut client = dial::coordinator(address, Duration::from_secs(5)).expect("a connection");
-    let start = clock::now();
     let soon = || clock::now() + Duration::from_secs(120);
     let request = SubmitRequest { key, plan };
     let submitted = client.call("submit", soon(), |client| client.submit(&request));
@@ -141,7 +144,6 @@ pub fn run_until(address: &Address, plan: Plan, enough: impl Fn(&Course) -> bool
         if !cancelled {
             let rounds = reply.events.iter().filter_map(|event| event.round.as_ref());
             rounds.for_each(|round| course.add(round));
-            course.seconds = start.elapsed().as_secs_f64();
         }
         let last = reply.events.last().map(|event| event.kind);
         if last == Some(EventKind::ENDED) {

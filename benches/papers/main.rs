@@ -1,9 +1,10 @@
 //! Published results of the field beside ours, one table a paper: docs/papers.md says what was found.
 //!
-//! `cargo bench --bench papers -- [--data DIR] [--seeds N] [--rounds N] [--only TEXT] [PAPER...]`: `--data` names the folder with `mnist`
+//! `cargo bench --bench papers -- [--data DIR] [--seeds N] [--rounds N] [--only TEXT] [--state DIR] [PAPER...]`: `--data` names the folder with `mnist`
 //! and `fashion-mnist` (../shared/data unless told), `--seeds` how many seeds a row is measured on where it is not the
-//! paper's own number, `--rounds` where a run ends at the latest, `--only` words that the name of a row must hold (fedavg-*, scaffold*, fedprox, niid). All
-//! papers run unless some are named, which takes hours.
+//! paper's own number, `--rounds` where a run ends at the latest, `--only` words that the name of a row must hold (fedavg-*, scaffold*, fedprox, niid).
+//! `--state` keeps the runs in a folder: the same command goes on where it was broken off. All papers run unless some are
+//! named, which takes hours.
 
 #[path = "../trio/mod.rs"]
 mod trio;
@@ -42,6 +43,7 @@ fn main() {
         seeds: None,
         rounds: None,
         only: String::new(),
+        state: None,
     };
     let mut asked = Vec::new();
     let mut arguments = std::env::args().skip(1);
@@ -52,6 +54,7 @@ fn main() {
             "--seeds" => setting.seeds = Some(number().expect("--seeds NUMBER")),
             "--rounds" => setting.rounds = Some(number().expect("--rounds NUMBER") as i32),
             "--data" => setting.data = arguments.next().expect("--data DIR").into(),
+            "--state" => setting.state = Some(arguments.next().expect("--state DIR").into()),
             "--only" => setting.only = arguments.next().expect("--only TEXT"),
             name => asked.push(name.to_owned()),
         }
