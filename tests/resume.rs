@@ -3,15 +3,19 @@
 mod effort;
 mod programs;
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use roundtable::seed::{Purpose, Seed, Stream};
-use roundtable::wire::stubs::coordinator::{ModelRequest, ResumeRequest, RunState, WatchRequest};
+use roundtable::wire::stubs::coordinator::{
+    ModelRequest, NodeStatus, Plan, ResumeRequest, RunState, WatchRequest,
+};
+use roundtable::wire::stubs::types::DataRef;
 
 use programs::kept::{
-    Place, ROUNDS, SLOW, digest, pass, status, submit, text, undisturbed, until_over,
+    Place, ROUNDS, SLOW, digest, pass, status, submit, submit_plan, text, undisturbed, until_over,
 };
-use programs::{PATIENCE, Program, dial};
+use programs::{PATIENCE, Program, dial, train, until_nodes};
 
 fn stream(seed: u64) -> Stream {
     Seed(seed).stream(Purpose::Simulation, 0, 0)
@@ -191,6 +195,77 @@ fn cancelled_runs_stay_cancelled_and_stopped_ones_can_be_resumed() {
     let reply = dial(&coordinator).call("resume", deadline, |to| to.resume(&request));
     assert_eq!(reply.expect("a status").state, RunState::RUNNING);
     assert_eq!(digest(&until_over(&coordinator, &stopped)), calm);
+}
+
+/// A node with rows of its own, which announces itself.
+fn site(folder: &Path, name: &str, coordinator: &Program) -> Program {
+    let file = folder.join(name).with_extension("csv");
+    let at = coordinator.address.to_string();
+    let arguments = [SLOW, &["--data", text(&file), "--join", &at]].concat();
+    Program::node(&arguments)
+}
+
+/// What is remembered of each site goes by its position, so a site that is late must not be left out of the list.
+#[test]
+fn a_private_run_goes_on_with_the_sites_it_began_with() {
+    let place = Place::new(&[]);
+    let folder = place.folder.path();
+    for (site, name) in ["a", "b", "c"].iter().enumerate() {
+        let row = |row: usize| format!("{},{},{}\n", row % 7, (row * (site + 2)) % 5, row % 2);
+        let rows: String = (0..40).map(row).collect();
+        std::fs::write(folder.join(name).with_extension("csv"), rows).expect("a file");
+    }
+    let start = |port| {
+        let state = place.state();
+        let kept = ["--state", text(&state), "--heartbeat", "100ms"];
+        Program::coordinator_at(port, &[&["1", "--nodes", "none"], &kept[..]].concat())
+    };
+    let mut coordinator = start(0);
+    let port = coordinator.address.port();
+    let plan = |rounds| Plan {
+        data: Some(DataRef {
+            spec: "private:".to_owned(),
+            ..DataRef::default()
+        }),
+        strategy: Some("scaffold".to_owned()),
+        rounds: Some(rounds),
+        ..Plan::default()
+    };
+    let mut sites = ["a", "b", "c"].map(|name| site(folder, name, &coordinator));
+    let hosts = |nodes: &[NodeStatus]| {
+        nodes
+            .iter()
+            .flat_map(|node| node.hosted.iter().flatten())
+            .count()
+            == 3
+    };
+    until_nodes(&mut dial(&coordinator), hosts);
+    let calm = train(&mut dial(&coordinator), plan(ROUNDS)).expect("a report");
+
+    let run = submit_plan(&coordinator, "a key", plan(ROUNDS));
+    let deadline = roundtable::clock::now() + PATIENCE;
+    while status(&coordinator, &run).round < Some(3) {
+        assert!(roundtable::clock::now() < deadline);
+        pass(10);
+    }
+    sites[1].kill();
+    coordinator.kill();
+    coordinator = start(port);
+    // The other two announce themselves again, and the run goes on without the one that is late for as long as a
+    // task waits for its host.
+    let two = |nodes: &[NodeStatus]| {
+        nodes
+            .iter()
+            .flat_map(|node| node.hosted.iter().flatten())
+            .count()
+            == 2
+    };
+    until_nodes(&mut dial(&coordinator), two);
+    pass(500);
+    assert_eq!(status(&coordinator, &run).state, RunState::RUNNING);
+    sites[1] = site(folder, "b", &coordinator);
+    let found = until_over(&coordinator, &run);
+    assert_eq!(digest(&found), calm.digest.expect("a digest").to_vec());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use roundtable::fed::schedule::SCHEDULES;
 use roundtable::fed::strategy::{Mean, STRATEGIES};
-use roundtable::fed::{Contribution, Ending, Omission, Report, RoundReport, RunId};
+use roundtable::fed::{Contribution, Ending, Hosted, Omission, Report, RoundReport, RunId, Shard};
 use roundtable::ml::layout::{DType, Layout, Tensor};
 use roundtable::ml::metrics::Metrics;
 use roundtable::ml::step_rule::StepRule;
@@ -163,16 +163,39 @@ fn every_record_reads_back_as_it_was() {
     let found = read(journal().as_bytes()).expect("a journal");
     assert_eq!(found.records, records());
     assert_eq!((found.damage, found.length), (vec![], journal().len()));
-    for ending in [
-        Ending::Cancelled,
-        Ending::Failed("it \"diverged\"".to_owned()),
-        Ending::Stopped("no node".to_owned()),
+    let shard = |name: &str| Shard {
+        name: name.to_owned(),
+        rows: 9,
+        private: true,
+    };
+    let hosted = Hosted {
+        shards: vec![shard("ward \"7\""), shard("é")],
+        model: "mlp:13-32-2".to_owned(),
+    };
+    for what in [
+        What::Hosted(Arc::new(hosted)),
+        What::Ended(Ending::Cancelled),
+        What::Ended(Ending::Failed("it \"diverged\"".to_owned())),
+        What::Ended(Ending::Stopped("no node".to_owned())),
     ] {
-        let what = What::Ended(ending);
         let record = Record { number: 1, what };
         let text = format!("roundtable-journal 1\n{}", encode(&record));
         assert_eq!(read(text.as_bytes()).expect("a journal").records, [record]);
     }
+}
+
+#[test]
+fn parameters_of_rounds_that_were_not_recorded_push_none_out() {
+    let (_place, path) = written(5);
+    // An earlier life wrote them, and ended before their records.
+    let file = |round: u32| path.join(format!("round-{round:08}.safetensors"));
+    for round in [8, 9] {
+        fs::copy(file(3), file(round)).expect("a copy");
+    }
+    let (mut folder, _) = open(&path);
+    let fourth = &records()[5..6];
+    folder.save(fourth, Some(snapshot(4))).expect("saved");
+    assert_eq!(open(&path).1.history.rounds, 4);
 }
 
 #[test]

@@ -136,7 +136,7 @@ mod tests {
                     let (alarm, turns) = (alarm.clone(), turns.clone());
                     thread::spawn(move || {
                         alarm.attend(left, || {
-                            turns.bring(Fact::Tick);
+                            assert!(turns.bring(Fact::Tick));
                             true
                         });
                     })

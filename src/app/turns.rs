@@ -2,12 +2,16 @@
 //!
 //! Whoever brings an item takes the worker if nobody has it, and works off all that waits. So one thread
 //! at a time works, in order, and an item is not handed over to another thread unless that one is at
-//! work already: waking a thread takes longer than most of the work.
+//! work already: waking a thread takes longer than most of the work. Nobody is kept for longer than
+//! [`TURN`]: who brings items has work of its own.
 
 use std::collections::VecDeque;
 use std::sync::TryLockError;
 
 use crate::sync::{Mutex, lock};
+
+/// Items that whoever brings one works off at most.
+const TURN: usize = 32;
 
 /// Works items off, one at a time.
 pub trait Worker<T> {
@@ -35,23 +39,29 @@ impl<T, W: Worker<T>> Turns<T, W> {
         }
     }
 
-    /// Brings an item. Returns when it is dealt with, or another thread is about to.
-    pub fn bring(&self, item: T) {
+    /// Brings an item. Returns when it is dealt with, or another thread is about to. False when the turn is over
+    /// and items still wait: somebody else has to bring one.
+    #[must_use]
+    pub fn bring(&self, item: T) -> bool {
         lock(&self.waiting).push_back(item);
+        let mut left = TURN;
         loop {
             let mut worker = match self.worker.try_lock() {
                 Ok(worker) => worker,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 // Whoever has the worker looks at what waits once more after letting it go.
-                Err(TryLockError::WouldBlock) => return,
+                Err(TryLockError::WouldBlock) => return true,
             };
             match &mut *worker {
-                Some(worker) => self.work_off(worker),
+                Some(worker) => self.work_off(worker, &mut left),
                 None => lock(&self.waiting).clear(),
             }
             drop(worker);
             if lock(&self.waiting).is_empty() {
-                return;
+                return true;
+            }
+            if left == 0 {
+                return false;
             }
         }
     }
@@ -61,20 +71,61 @@ impl<T, W: Worker<T>> Turns<T, W> {
     pub fn end(&self) -> Option<W> {
         let mut place = lock(&self.worker);
         if let Some(worker) = &mut *place {
-            self.work_off(worker);
+            self.work_off(worker, &mut { usize::MAX });
         }
         place.take()
     }
 
-    fn work_off(&self, worker: &mut W) {
-        while let Some(item) = self.next() {
+    /// Works off what waits, as much as is left of the turn.
+    fn work_off(&self, worker: &mut W, left: &mut usize) {
+        while *left > 0
+            && let Some(item) = self.next()
+        {
             worker.take(item);
+            *left -= 1;
         }
         worker.rest();
     }
 
     fn next(&self) -> Option<T> {
         lock(&self.waiting).pop_front()
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod limits {
+    use super::*;
+
+    /// Brings itself more work with every item, for a while.
+    struct Busy {
+        taken: usize,
+        turns: std::sync::Weak<Turns<usize, Busy>>,
+    }
+
+    impl Worker<usize> for Busy {
+        fn take(&mut self, more: usize) {
+            self.taken += 1;
+            if let Some(turns) = self.turns.upgrade().filter(|_| more > 0) {
+                lock(&turns.waiting).push_back(more - 1);
+            }
+        }
+
+        fn rest(&mut self) {}
+    }
+
+    #[test]
+    fn a_turn_ends_and_the_next_goes_on() {
+        let turns = std::sync::Arc::new_cyclic(|turns| {
+            Turns::new(Busy {
+                taken: 0,
+                turns: turns.clone(),
+            })
+        });
+        assert!(!turns.bring(TURN + 2));
+        let taken = |turns: &Turns<usize, Busy>| lock(&turns.worker).as_ref().unwrap().taken;
+        assert_eq!(taken(&turns), TURN);
+        assert!(turns.bring(0));
+        assert_eq!(taken(&turns), TURN + 4);
     }
 }
 
@@ -108,7 +159,7 @@ mod tests {
     fn bring_all(turns: &Arc<Turns<(u8, u8), Scribe>>) {
         let bring = |who| {
             let turns = turns.clone();
-            thread::spawn(move || (0..EACH).for_each(|number| turns.bring((who, number))))
+            thread::spawn(move || (0..EACH).for_each(|number| assert!(turns.bring((who, number)))))
         };
         let bringers: Vec<_> = (0..BRINGERS).map(bring).collect();
         for bringer in bringers {
@@ -149,9 +200,9 @@ mod tests {
                 let turns = Arc::new(Turns::new(Scribe::default()));
                 let racing = turns.clone();
                 let racer = thread::spawn(move || {
-                    (0..EACH).for_each(|number| racing.bring((1, number)));
+                    (0..EACH).for_each(|number| assert!(racing.bring((1, number))));
                 });
-                (0..EACH).for_each(|number| turns.bring((0, number)));
+                (0..EACH).for_each(|number| assert!(turns.bring((0, number))));
                 let scribe = turns.end().unwrap();
                 let mine = scribe.taken.iter().filter(|(who, _)| *who == 0);
                 assert!(mine.map(|(_, number)| *number).eq(0..EACH));
@@ -162,7 +213,7 @@ mod tests {
                         .all(|((_, number), expected)| *number == expected)
                 );
                 racer.join().unwrap();
-                turns.bring((0, EACH));
+                assert!(turns.bring((0, EACH)));
                 assert!(turns.end().is_none());
                 assert!(lock(&turns.waiting).is_empty());
             },

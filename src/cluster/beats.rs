@@ -73,6 +73,8 @@ impl Cluster {
         if let Some(node) = self.roster.get_mut(id).filter(|node| !node.delisted) {
             node.step_up();
         }
+        // It may be barred, and save nobody.
+        self.reconnect_answered(id);
         self.ask_again(now, id);
     }
 
@@ -234,6 +236,10 @@ impl Cluster {
         self.timers.set(Timer::Node(id), now + wait);
         self.lose_attempts(now, id, &failure.reason);
         self.reconnect_answered(id);
+        let announced = self.roster.get(id).map(|node| node.origin) == Some(Origin::Joined);
+        if announced && misses >= self.config.forgotten {
+            return self.delist(now, id);
+        }
         self.part_if_done(id);
     }
 

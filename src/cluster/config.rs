@@ -13,12 +13,17 @@ pub struct Config {
     pub heartbeat_timeout: Duration,
     /// So many heartbeats missed in a row and the node is down. A refused or broken connection is enough at once.
     pub misses: u32,
+    /// A node that announced itself and missed so many in a row is forgotten; it announces itself again if it is back.
+    pub forgotten: u32,
     /// Waits between greetings of a node that is down.
     pub redial: Backoff,
     /// With work waiting and no node up: waits between the attempts to reach any node.
     pub reconnect: Backoff,
     /// So many attempts to reach any node, then the work is given up.
     pub reconnects: u32,
+    /// For so long after the start, work is not given up for want of a known node: nodes announce themselves again
+    /// within it, to a coordinator that was away.
+    pub settling: Duration,
     /// Attempts of a task after the first, before the task is given up.
     pub retries: u32,
     /// An attempt not answered within this has failed.
@@ -41,6 +46,7 @@ impl Default for Config {
             heartbeat: Duration::from_secs(1),
             heartbeat_timeout: Duration::from_secs(2),
             misses: 3,
+            forgotten: 120,
             redial: Backoff {
                 first: Duration::from_millis(250),
                 longest: Duration::from_secs(5),
@@ -50,6 +56,7 @@ impl Default for Config {
                 longest: Duration::from_secs(5),
             },
             reconnects: 3,
+            settling: Duration::from_secs(12),
             retries: 3,
             attempt_limit: Duration::from_secs(600),
             straggler_floor: Duration::from_secs(1),

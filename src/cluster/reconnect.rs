@@ -36,10 +36,14 @@ impl Cluster {
         if state.resting || !state.pending.is_empty() {
             return;
         }
+        let settled = Time::default() + self.config.settling;
         if state.attempt < self.config.reconnects {
             state.resting = true;
             let wait = self.config.reconnect.wait(state.attempt);
             self.timers.set(Timer::Reconnect, now + wait);
+        } else if self.roster.is_empty() && now < settled {
+            state.resting = true;
+            self.timers.set(Timer::Reconnect, settled);
         } else if !self.roster.iter().any(|(_, node)| is_first_greeted(node)) {
             self.reconnect = None;
             let nodes = self.describe_failures();

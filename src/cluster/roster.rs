@@ -1,6 +1,6 @@
 //! The known nodes and what is known of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bar::Bars;
 use super::failure::Failure;
@@ -37,7 +37,7 @@ pub struct Greeting {
     /// Attempts it takes at once.
     pub slots: u32,
     /// Names of the shards that only it, or a node with the same names, can train.
-    pub hosted: Vec<String>,
+    pub hosted: BTreeSet<String>,
     /// Training speed by its own benchmark, rows per second.
     pub speed: Option<f64>,
 }
@@ -168,7 +168,7 @@ impl Node {
     pub fn hosts(&self, name: &str) -> bool {
         self.greeting
             .as_ref()
-            .is_some_and(|g| g.hosted.iter().any(|hosted| hosted == name))
+            .is_some_and(|g| g.hosted.contains(name))
     }
 }
 

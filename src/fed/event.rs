@@ -1,5 +1,6 @@
 //! What the core is told and what it asks for.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ pub struct History {
     pub entries: u64,
     /// How it ended, if it did.
     pub ending: Option<Ending>,
+    /// The private shards it began with, if it has any.
+    pub hosted: Option<Arc<Hosted>>,
 }
 
 /// What training a shard was like.
@@ -120,6 +123,35 @@ pub struct Shard {
     pub private: bool,
 }
 
+/// The private shards that nodes hosted when a run began, and the model made for their rows. The run keeps to them, whoever
+/// is up later: everything that is drawn or remembered goes by the position of a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosted {
+    /// In the order of their names.
+    pub shards: Vec<Shard>,
+    /// Spec of the model, with its sizes.
+    pub model: String,
+}
+
+/// Shards that are named before it is only said how many more there are.
+const NAMED: usize = 8;
+
+impl fmt::Display for Hosted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.shards.len();
+        let plural = if count == 1 { "" } else { "s" };
+        write!(f, "trains on {count} private shard{plural}: ")?;
+        for (place, shard) in self.shards.iter().take(NAMED).enumerate() {
+            let mark = if place == 0 { "" } else { ", " };
+            write!(f, "{mark}{} ({} rows)", shard.name, shard.rows)?;
+        }
+        match count.saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
 /// Where the metrics of a round come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evaluation {
@@ -134,12 +166,25 @@ pub enum Evaluation {
 /// What preparing a run found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
-    /// The shards, in an order that depends on the plan alone.
+    /// The shards, in an order that depends on the plan alone; private ones are those of [`Hosted`] once that is told.
     pub shards: Vec<Shard>,
+    /// Spec of the model, with its sizes.
+    pub model: String,
     /// Where metrics come from.
     pub evaluation: Evaluation,
     /// Whether first parameters are there; if not, a node is asked for them.
     pub parameters: bool,
+}
+
+impl Prepared {
+    /// What is to be told of private shards, if that is what they are.
+    pub(super) fn hosted(&self) -> Option<Hosted> {
+        let private = self.shards.first().is_some_and(|shard| shard.private);
+        private.then(|| Hosted {
+            shards: self.shards.clone(),
+            model: self.model.clone(),
+        })
+    }
 }
 
 /// What a task is about.

@@ -1,9 +1,10 @@
 //! The core of the coordinator: facts in, commands out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::audit::{Audit, Draw};
-use super::event::{Command, Event, Work};
+use super::event::{Command, Event, Hosted, Work};
 use super::plan::Plan;
 use super::report::RunEvent;
 use super::run::{Ending, Phase, Run, RunId};
@@ -96,6 +97,16 @@ impl Federation {
     pub fn plan_of(&self, id: &RunId) -> Option<(&Plan, &[super::Shard])> {
         let run = self.runs.get(id)?;
         Some((&run.plan, &run.shards))
+    }
+
+    /// The private shards that a run began with, if it has any.
+    pub fn hosted_of(&self, id: &RunId) -> Option<Arc<Hosted>> {
+        self.runs.get(id)?.hosted.clone()
+    }
+
+    /// Rounds that a run has finished.
+    pub fn finished(&self, id: &RunId) -> u32 {
+        self.runs.get(id).map_or(0, |run| run.finished)
     }
 
     /// Whether one more run can be taken in.

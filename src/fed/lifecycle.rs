@@ -1,5 +1,7 @@
 //! Runs come and go: taken in, prepared, ended, forgotten.
 
+use std::sync::Arc;
+
 use super::event::{Command, Evaluation, History, Prepared, Work};
 use super::federation::Federation;
 use super::log::Log;
@@ -39,10 +41,12 @@ impl Federation {
         if over {
             return self.forget_old();
         }
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        run.again = true;
         // Nothing is left to do if the last round was finished and only the end was not recorded.
-        if let Some(run) = self.runs.get(&id)
-            && run.finished >= run.plan.rounds
-        {
+        if run.finished >= run.plan.rounds {
             let ending = Ending::Succeeded(run.report(now));
             return self.end(&id, ending);
         }
@@ -62,6 +66,8 @@ impl Federation {
             plan,
             phase: history.ending.map_or(Phase::Preparing, Phase::Ended),
             shards: Vec::new(),
+            hosted: history.hosted,
+            again: false,
             evaluation: Evaluation::Central,
             course: None,
             finished: history.rounds,
@@ -87,6 +93,7 @@ impl Federation {
         };
         run.stirred = now;
         run.said = None;
+        run.again = true;
         let notice = format!("resumed after round {}", run.finished);
         self.notice(id, notice);
         self.set_phase(id, Phase::Preparing);
@@ -102,12 +109,24 @@ impl Federation {
         }
         run.stirred = now;
         match found {
-            Err(reason) => self.end(id, Ending::Failed(reason)),
+            Err(reason) => {
+                let ending = run.unable(reason);
+                self.end(id, ending);
+            }
             Ok(found) if found.shards.is_empty() => {
-                let reason = "the data has no shards: no rows, or no node that hosts any".into();
-                self.end(id, Ending::Failed(reason));
+                let reason = "the data has no shards: no rows, or no node that hosts any";
+                let ending = run.unable(reason.to_owned());
+                self.end(id, ending);
             }
             Ok(found) => {
+                let hosted = found.hosted().filter(|_| run.hosted.is_none());
+                if let Some(hosted) = hosted.map(Arc::new) {
+                    run.hosted = Some(Arc::clone(&hosted));
+                    self.tell(id, RunEvent::Hosted(hosted));
+                }
+                let Some(run) = self.runs.get_mut(id) else {
+                    return;
+                };
                 run.course = run.plan.course(found.shards.len());
                 run.shards = found.shards;
                 run.evaluation = found.evaluation;

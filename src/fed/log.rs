@@ -47,6 +47,11 @@ impl Log {
         }
     }
 
+    /// Number of the newest entry.
+    pub(super) fn newest(&self) -> u64 {
+        self.newest
+    }
+
     /// Adds an entry.
     pub(super) fn add(&mut self, event: RunEvent) -> u64 {
         self.newest += 1;

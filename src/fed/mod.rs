@@ -39,8 +39,8 @@ mod telling;
 pub use attackers::Assault;
 pub use contribution::Contribution;
 pub use event::{
-    Answer, Command, Evaluation, Event, Fingerprint, History, Prepared, Shard, Stepped, Trained,
-    Work,
+    Answer, Command, Evaluation, Event, Fingerprint, History, Hosted, Prepared, Shard, Stepped,
+    Trained, Work,
 };
 pub use federation::{Federation, Refused};
 pub use plan::{DataPlan, Plan, Problem, Standardise};

@@ -1,8 +1,10 @@
 //! What a run tells: finished rounds, notices, how it ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::contribution::Contribution;
+use super::event::Hosted;
 use super::run::Ending;
 use crate::ml::metrics::Metrics;
 
@@ -75,6 +77,8 @@ pub struct Entry {
 pub enum RunEvent {
     /// The run was accepted.
     Started,
+    /// The private shards it trains on.
+    Hosted(Arc<Hosted>),
     /// A round is finished.
     Round(RoundReport),
     /// What the run waits for or survived.

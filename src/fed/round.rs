@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::aggregate::Robust;
 use super::contribution::Contributions;
 use super::event::{Shard, Trained};
 use super::plan::Plan;
@@ -139,19 +140,22 @@ impl Round {
         }
     }
 
-    /// What to do next, at a quorum that is a share of the cohort.
-    pub(super) fn verdict(&mut self, quorum: f64) -> Verdict {
+    /// What to do next, at a quorum that is a share of the cohort, and with a rule that may need more.
+    pub(super) fn verdict(&mut self, quorum: f64, rule: Option<&Robust>) -> Verdict {
         if !self.out.is_empty() {
             return Verdict::Open;
         }
-        let needed = needed(self.cohort.len(), quorum);
-        if self.counted.len() >= needed && self.weight > 0 {
+        let counted = self.counted.len();
+        let suits = |updates: usize| rule.is_none_or(|rule| rule.check(updates).is_ok());
+        let quorum = needed(self.cohort.len(), quorum);
+        if counted >= quorum && self.weight > 0 && suits(counted) {
             return Verdict::Step {
                 weight: self.weight,
             };
         }
-        if self.chances == 0 {
-            let counted = self.counted.len();
+        if self.chances == 0 || self.omitted.is_empty() {
+            let needed = (quorum..self.cohort.len()).find(|&updates| suits(updates));
+            let needed = needed.unwrap_or(self.cohort.len());
             return Verdict::BelowQuorum { counted, needed };
         }
         self.chances -= 1;
@@ -214,14 +218,17 @@ impl Round {
     }
 }
 
-/// Shards that must count: the share rounded up, and one at least.
+/// Shards that must count: the share rounded up, and one at least. What a share in binary is too large by, 0.55 of 100
+/// for example, asks for no shard more.
 fn needed(cohort: usize, quorum: f64) -> usize {
-    ((cohort as f64 * quorum).ceil() as usize).clamp(1, cohort.max(1))
+    let share = cohort as f64 * quorum * (1.0 - f64::EPSILON);
+    (share.ceil() as usize).clamp(1, cohort.max(1))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fed::aggregate::RULES;
     use crate::fed::strategy::STRATEGIES;
 
     fn round() -> Round {
@@ -253,7 +260,7 @@ mod tests {
         assert_eq!(count(&mut round, &[2], 10), None, "again");
         assert_eq!(count(&mut round, &[9], 10), None, "not in the cohort");
         assert_eq!(count(&mut round, &[1, 2], 10), None, "one of them again");
-        assert_eq!(round.verdict(0.5), Verdict::Open);
+        assert_eq!(round.verdict(0.5, None), Verdict::Open);
         assert_eq!(round.progress(), (4, 1, 3));
         assert_eq!(count(&mut round, &[0, 1], 10), Some(20));
         assert_eq!(round.progress(), (4, 3, 1));
@@ -266,11 +273,11 @@ mod tests {
         for shard in 1..4 {
             round.omit(shard, "its node died".to_owned());
         }
-        assert_eq!(round.verdict(0.5), Verdict::AskAgain(vec![1, 2, 3]));
+        assert_eq!(round.verdict(0.5, None), Verdict::AskAgain(vec![1, 2, 3]));
         assert_eq!(count(&mut round, &[3], 5), Some(5));
         round.omit(1, "again".to_owned());
         round.omit(2, "again".to_owned());
-        assert_eq!(round.verdict(0.5), Verdict::Step { weight: 15 });
+        assert_eq!(round.verdict(0.5, None), Verdict::Step { weight: 15 });
     }
 
     #[test]
@@ -278,11 +285,42 @@ mod tests {
         let mut round = Round::new(1, Time(0), vec![0]);
         for _ in 0..SECOND_CHANCES {
             round.omit(0, "no".to_owned());
-            assert_eq!(round.verdict(1.0), Verdict::AskAgain(vec![0]));
+            assert_eq!(round.verdict(1.0, None), Verdict::AskAgain(vec![0]));
         }
         round.omit(0, "no".to_owned());
         let (counted, needed) = (0, 1);
-        assert_eq!(round.verdict(1.0), Verdict::BelowQuorum { counted, needed });
+        assert_eq!(
+            round.verdict(1.0, None),
+            Verdict::BelowQuorum { counted, needed }
+        );
+    }
+
+    #[test]
+    fn a_rule_may_need_more_than_the_quorum() {
+        let rule = RULES.build("trimmed-mean:f=1").unwrap();
+        let mut round = round();
+        count(&mut round, &[0, 1], 10);
+        round.omit(2, "its node died".to_owned());
+        round.omit(3, "its node died".to_owned());
+        assert_eq!(
+            round.verdict(0.5, Some(&rule)),
+            Verdict::AskAgain(vec![2, 3])
+        );
+        count(&mut round, &[3], 10);
+        round.omit(2, "again".to_owned());
+        assert_eq!(
+            round.verdict(0.5, Some(&rule)),
+            Verdict::Step { weight: 30 }
+        );
+    }
+
+    #[test]
+    fn shards_without_rows_end_the_round() {
+        let mut round = Round::new(1, Time(0), vec![0]);
+        count(&mut round, &[0], 0);
+        let (counted, needed) = (1, 1);
+        let verdict = Verdict::BelowQuorum { counted, needed };
+        assert_eq!(round.verdict(0.5, None), verdict);
     }
 
     #[test]
@@ -291,5 +329,6 @@ mod tests {
         assert_eq!(needed(5, 0.5), 3);
         assert_eq!(needed(5, 1.0), 5);
         assert_eq!(needed(100, 0.001), 1);
+        assert_eq!((needed(100, 0.55), needed(100, 0.07)), (55, 7));
     }
 }

@@ -77,12 +77,12 @@ impl Federation {
         let Some(run) = self.runs.get_mut(id) else {
             return;
         };
-        let quorum = run.quorum;
+        let (quorum, rule) = (run.quorum, run.plan.aggregator);
         let Some(round) = run.training() else {
             return;
         };
         let number = round.number;
-        match round.verdict(quorum) {
+        match round.verdict(quorum, rule.as_ref()) {
             Verdict::Open => {}
             Verdict::Step { weight } => {
                 let round = round.clone();
@@ -107,7 +107,8 @@ impl Federation {
                 let reason = format!(
                     "round {number} stayed below quorum: {counted} shards counted, {needed} needed; {reasons}"
                 );
-                self.end(id, Ending::Failed(reason));
+                let ending = run.unable(reason);
+                self.end(id, ending);
             }
         }
     }

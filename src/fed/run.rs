@@ -1,10 +1,11 @@
 //! One run: its plan, its phase and what it has finished.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::asynchrony::Asynchrony;
-use super::event::{Evaluation, Shard};
+use super::event::{Evaluation, Hosted, Shard};
 use super::log::Log;
 use super::plan::Plan;
 use super::report::{Report, RoundReport};
@@ -90,6 +91,10 @@ pub(super) struct Run {
     pub(super) quorum: f64,
     pub(super) phase: Phase,
     pub(super) shards: Vec<Shard>,
+    /// The private ones it keeps to, once they are known.
+    pub(super) hosted: Option<Arc<Hosted>>,
+    /// Whether it was restored or resumed, so that it could begin once.
+    pub(super) again: bool,
     pub(super) evaluation: Evaluation,
     /// Who trains when, if rounds are asynchronous.
     pub(super) course: Option<Asynchrony>,
@@ -113,6 +118,14 @@ impl Run {
     /// Whether something is still to be done or told.
     pub(super) fn is_active(&self) -> bool {
         !matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// How it ends when it cannot go on for want of data or nodes: what could begin once can be resumed.
+    pub(super) fn unable(&self, reason: String) -> Ending {
+        if self.again || self.finished > 0 {
+            return Ending::Stopped(reason);
+        }
+        Ending::Failed(reason)
     }
 
     /// Whether nothing is to be trained any more.

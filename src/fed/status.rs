@@ -4,7 +4,7 @@ use super::event::Evaluation;
 use super::federation::Federation;
 use super::plan::Plan;
 use super::report::RoundReport;
-use super::run::{Ending, Phase, RunId};
+use super::run::{Ending, Phase, Run, RunId};
 use crate::cluster::Time;
 
 /// Whether a run is under way, and if not how it ended.
@@ -49,6 +49,16 @@ impl Federation {
             last: run.told.clone(),
             activity: self.activity(now, id),
         })
+    }
+
+    /// Whether a run is under way, or its end is yet to be told.
+    pub fn is_running(&self, id: &RunId) -> bool {
+        self.run(id).is_some_and(Run::is_active)
+    }
+
+    /// Entries of a run's log, told or not; 0 of a run that is not known.
+    pub fn entries(&self, id: &RunId) -> u64 {
+        self.run(id).map_or(0, |run| run.log.newest())
     }
 
     /// Where the newest runs stand, newest first.

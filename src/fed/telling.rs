@@ -71,7 +71,7 @@ impl Federation {
             match &entry.event {
                 RunEvent::Round(report) => run.told = Some(report.clone()),
                 RunEvent::Ended(ending) => run.phase = Phase::Ended(ending.clone()),
-                RunEvent::Started | RunEvent::Notice(_) => {}
+                RunEvent::Started | RunEvent::Hosted(_) | RunEvent::Notice(_) => {}
             }
             self.commands.push(Command::Publish(id.clone(), entry));
         }

@@ -13,6 +13,7 @@ use super::checkpoint::{self, Checkpoint};
 use super::files::{StateError, sync_folder, sync_folder_of, temporary};
 use super::journal;
 use super::ledger::Ledger;
+use super::names::{REMEMBERED, ROUND, file_name, names, round_in};
 use super::record::{Record, What};
 use super::remembered::{Found, Recalled, Remembered};
 use super::safetensors::About;
@@ -165,20 +166,24 @@ impl Folder {
         records: &[Record],
         kept: impl IntoIterator<Item = Snapshot<impl Iterator<Item = io::Result<Bytes>>>>,
     ) -> Result<(), StateError> {
+        // A file counts when its round is recorded: after a failure what was remembered since the round before is
+        // written again.
+        let mut ledger = self.ledger.clone();
         for kept in kept {
             let path = self.checkpoint(kept.round);
             if !kept.remembered.is_empty() {
                 let shards = kept.remembered.shards.iter().map(|(shard, _)| *shard);
                 let shards: BTreeSet<u32> = shards.collect();
-                let needs = self.ledger.needed_beside(kept.round, shards.clone());
+                let needs = ledger.needed_beside(kept.round, shards.clone());
                 let path = self.remembered(kept.round);
                 kept.remembered.write(&path, kept.round, &needs)?;
-                self.ledger.add(kept.round, shards.into_iter());
+                ledger.add(kept.round, shards.into_iter());
             }
             checkpoint::write(&path, &kept.layout, &kept.about, kept.pieces)?;
             self.rounds.insert(kept.round);
         }
         self.append(records)?;
+        self.ledger = ledger;
         for record in records {
             if let What::Round(report) = &record.what
                 && self.rounds.contains(&report.round)
@@ -310,28 +315,69 @@ impl Folder {
     }
 }
 
-/// What the names of files begin with: parameters after a round, and what is remembered beside them.
-const ROUND: &str = "round-";
-const REMEMBERED: &str = "remembered-";
-const SUFFIX: &str = ".safetensors";
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ml::layout::{DType, Tensor};
+    use crate::store::Pieces;
 
-fn file_name(prefix: &str, round: u32) -> String {
-    format!("{prefix}{round:08}{SUFFIX}")
-}
+    struct One(f32);
 
-fn round_in(name: &str, prefix: &str) -> Option<u32> {
-    let round = name.strip_prefix(prefix)?.strip_suffix(SUFFIX)?;
-    let round = round.parse().ok()?;
-    (file_name(prefix, round) == name).then_some(round)
-}
+    impl Pieces for One {
+        fn length(&self) -> usize {
+            4
+        }
 
-/// The round whose parameters a file of this name holds.
-pub(super) fn round_of(name: &str) -> Option<u32> {
-    round_in(name, ROUND)
-}
+        fn count(&self) -> usize {
+            1
+        }
 
-/// Names of all files of a folder.
-pub(super) fn names(path: &Path) -> impl Iterator<Item = String> {
-    let files = fs::read_dir(path).into_iter().flatten().flatten();
-    files.map(|file| file.file_name().to_string_lossy().into_owned())
+        fn piece(&self, _: usize) -> io::Result<Bytes> {
+            Ok(Bytes::copy_from_slice(&self.0.to_le_bytes()))
+        }
+    }
+
+    /// Parameters after a round in which this shard took part.
+    fn snapshot(round: u32, shard: u32) -> Snapshot<impl Iterator<Item = io::Result<Bytes>>> {
+        let tensor = Tensor::new("w", vec![1]);
+        Snapshot {
+            round,
+            layout: Arc::new(Layout::new(DType::F32, vec![tensor]).unwrap()),
+            about: About::new(),
+            pieces: [One(0.5).piece(0)].into_iter(),
+            remembered: Remembered {
+                dtype: DType::F32,
+                server: Vec::new(),
+                shards: vec![(shard, Box::new(One(1.5)))],
+            },
+        }
+    }
+
+    #[test]
+    fn what_is_not_recorded_does_not_count_as_remembered() {
+        let place = tempfile::tempdir().unwrap();
+        let notice = |number| Record {
+            number,
+            what: What::Notice("so it is".to_owned()),
+        };
+        let path = place.path().join("run");
+        let none = None::<Snapshot<std::iter::Empty<io::Result<Bytes>>>>;
+        let mut folder = Folder::create(&path, 3, &notice(1), none).unwrap();
+        folder.save(&[notice(2)], [snapshot(1, 7)]).unwrap();
+        assert_eq!(folder.remembered_until(), 1);
+        // A journal that cannot be written.
+        let journal = File::open(path.join(JOURNAL)).unwrap();
+        let journal = std::mem::replace(&mut folder.journal, journal);
+        assert!(folder.save(&[notice(3)], [snapshot(2, 8)]).is_err());
+        assert_eq!(
+            folder.remembered_until(),
+            1,
+            "shard 8 is to be written again"
+        );
+        folder.journal = journal;
+        folder.save(&[notice(3)], [snapshot(3, 8)]).unwrap();
+        assert_eq!(folder.remembered_until(), 3);
+        let shards = folder.recall(3).unwrap().shards;
+        assert_eq!(shards.into_keys().collect::<Vec<_>>(), [7, 8]);
+    }
 }

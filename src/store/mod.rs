@@ -10,6 +10,7 @@ mod files;
 mod folder;
 mod journal;
 mod ledger;
+mod names;
 mod plan;
 mod record;
 mod recovery;

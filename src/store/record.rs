@@ -1,11 +1,12 @@
 //! Records of a run, as the JSON in which the journal keeps them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::plan::PlanJson;
-use crate::fed::{Contribution, Ending, Omission, Plan, Report, RoundReport};
+use crate::fed::{Contribution, Ending, Hosted, Omission, Plan, Report, RoundReport, Shard};
 
 mod metrics;
 
@@ -25,6 +26,8 @@ pub struct Record {
 pub enum What {
     /// The run was accepted, at this time (milliseconds since 1970, for people and for the order of lists).
     Accepted(Box<Plan>, u64),
+    /// The private shards it trains on.
+    Hosted(Arc<Hosted>),
     /// A round is finished.
     Round(RoundReport),
     /// What the run waited for or survived.
@@ -41,6 +44,7 @@ impl Record {
                 at: *at,
                 plan: PlanJson::of(plan),
             },
+            What::Hosted(hosted) => WhatJson::Hosted(HostedJson::of(hosted)),
             What::Round(report) => WhatJson::Round(RoundJson::of(report)),
             What::Notice(text) => WhatJson::Notice(text.clone()),
             What::Ended(ending) => WhatJson::Ended(EndingJson::of(ending)),
@@ -54,6 +58,7 @@ impl Record {
         let read: RecordJson = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let what = match read.what {
             WhatJson::Accepted { at, plan } => What::Accepted(Box::new(plan.read()?), at),
+            WhatJson::Hosted(hosted) => What::Hosted(Arc::new(hosted.read())),
             WhatJson::Round(round) => What::Round(round.read()?),
             WhatJson::Notice(text) => What::Notice(text),
             WhatJson::Ended(ending) => What::Ended(ending.read()?),
@@ -76,9 +81,39 @@ struct RecordJson {
 #[serde(rename_all = "lowercase")]
 enum WhatJson {
     Accepted { at: u64, plan: PlanJson },
+    Hosted(HostedJson),
     Round(RoundJson),
     Notice(String),
     Ended(EndingJson),
+}
+
+#[derive(Serialize, Deserialize)]
+struct HostedJson {
+    model: String,
+    /// Name and rows.
+    shards: Vec<(String, u64)>,
+}
+
+impl HostedJson {
+    fn of(hosted: &Hosted) -> HostedJson {
+        let shards = hosted.shards.iter();
+        HostedJson {
+            model: hosted.model.clone(),
+            shards: shards.map(|s| (s.name.clone(), s.rows)).collect(),
+        }
+    }
+
+    fn read(self) -> Hosted {
+        let shard = |(name, rows)| Shard {
+            name,
+            rows,
+            private: true,
+        };
+        Hosted {
+            shards: self.shards.into_iter().map(shard).collect(),
+            model: self.model,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

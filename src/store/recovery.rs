@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::folder::{Folder, JOURNAL, names, round_of};
+use super::folder::{Folder, JOURNAL};
 use super::journal;
+use super::names::{names, round_of};
 use super::plan::read_plan;
 use super::record::{Record, What};
 use crate::fed::{Ending, Entry, History, Plan, RoundReport, RunEvent};
@@ -122,6 +124,10 @@ fn history(
         took: took.sum::<Duration>(),
         entries: records.last().map_or(0, |record| record.number),
         ending,
+        hosted: records.iter().find_map(|record| match &record.what {
+            What::Hosted(hosted) => Some(Arc::clone(hosted)),
+            _ => None,
+        }),
     }
 }
 
@@ -133,8 +139,14 @@ fn newest_whole(
 ) -> u32 {
     let there: Vec<u32> = folder.rounds().rev().collect();
     for round in there {
+        if round == 0 {
+            continue; // what a client brought
+        }
         if !told.contains_key(&round) {
-            continue; // its record was not written any more: the round is done again
+            // Its record was not written any more, and the round is done again. Counted among the newest, it would have
+            // one removed that is recorded.
+            folder.lose(round);
+            continue;
         }
         match whole(folder, told, plan, round) {
             Ok(()) => {
@@ -178,6 +190,7 @@ fn entry(record: Record) -> Entry {
         number: record.number,
         event: match record.what {
             What::Accepted(..) => RunEvent::Started,
+            What::Hosted(hosted) => RunEvent::Hosted(hosted),
             What::Round(report) => RunEvent::Round(report),
             What::Notice(text) => RunEvent::Notice(text),
             What::Ended(ending) => RunEvent::Ended(ending),

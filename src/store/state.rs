@@ -48,6 +48,7 @@ impl State {
             }
             Err(TryLockError::Error(error)) => return Err(cannot(error)),
         }
+        fs::read_dir(&runs).map_err(cannot)?;
         Ok(State {
             runs,
             keep,

@@ -89,9 +89,13 @@ pub fn undisturbed() -> Vec<u8> {
 }
 
 pub fn submit(coordinator: &Program, key: &str) -> String {
+    submit_plan(coordinator, key, plan())
+}
+
+pub fn submit_plan(coordinator: &Program, key: &str, plan: Plan) -> String {
     let request = SubmitRequest {
         key: key.to_owned(),
-        plan: plan(),
+        plan,
     };
     let deadline = clock::now() + PATIENCE;
     let reply = dial(coordinator).call("submit", deadline, |to| to.submit(&request));

@@ -74,6 +74,7 @@ fn show_event(event: &RunEvent) -> String {
     match event {
         RunEvent::Started => "started".to_owned(),
         RunEvent::Round(report) => show_report(report),
+        RunEvent::Hosted(hosted) => format!("\"{hosted}\""),
         RunEvent::Notice(text) => format!("\"{text}\""),
         RunEvent::Ended(ending) => show_ending(ending),
     }

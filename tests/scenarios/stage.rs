@@ -387,6 +387,7 @@ fn read_run(words: &Words) -> Result<Script, String> {
     let by_nodes = words.pairs.get("eval") == Some(&"nodes");
     let found = Prepared {
         shards,
+        model: "as planned".to_owned(),
         evaluation: if by_nodes {
             Evaluation::Nodes
         } else {

@@ -329,19 +329,19 @@ impl SimFolder {
     fn history(&mut self, entries: &BTreeMap<u64, Entry>, newest: u64) -> History {
         let mut rounds: BTreeMap<u32, RoundReport> = BTreeMap::new();
         let mut ending: Option<Ending> = None;
+        let mut hosted = None;
         for entry in entries.values() {
             ending = None;
             match &entry.event {
                 RunEvent::Round(report) => drop(rounds.insert(report.round, report.clone())),
                 RunEvent::Ended(how) => ending = Some(how.clone()),
+                RunEvent::Hosted(shards) => hosted = Some(shards.clone()),
                 RunEvent::Started | RunEvent::Notice(_) => {}
             }
         }
         // Parameters whose round was not recorded any more are not counted among those that are kept.
-        if self.looks_back == 0 {
-            self.checkpoints
-                .retain(|round, _| rounds.contains_key(round));
-        }
+        self.checkpoints
+            .retain(|round, _| rounds.contains_key(round));
         let is_right = |(round, report): (&u32, &RoundReport)| {
             let model = self.checkpoints.get(round);
             model.is_some_and(|model| report.digest == digest(model))
@@ -359,12 +359,14 @@ impl SimFolder {
             took: took.sum::<Duration>(),
             entries: newest,
             ending,
+            hosted,
         }
     }
 }
 
 fn record(entry: &Entry) -> Record {
     let what = match entry.event.clone() {
+        RunEvent::Hosted(hosted) => What::Hosted(hosted),
         RunEvent::Round(report) => What::Round(report),
         RunEvent::Notice(text) => What::Notice(text),
         RunEvent::Ended(ending) => What::Ended(ending),
@@ -377,6 +379,7 @@ fn record(entry: &Entry) -> Record {
 fn entry(record: Record) -> Entry {
     let event = match record.what {
         What::Accepted(..) => RunEvent::Started,
+        What::Hosted(hosted) => RunEvent::Hosted(hosted),
         What::Round(report) => RunEvent::Round(report),
         What::Notice(text) => RunEvent::Notice(text),
         What::Ended(ending) => RunEvent::Ended(ending),

@@ -197,6 +197,7 @@ impl World {
         };
         let prepared = Prepared {
             shards: (0..sim.shards).map(shard).collect(),
+            model: "simulated".to_owned(),
             evaluation: sim.evaluation,
             parameters: true,
         };

@@ -37,7 +37,7 @@ impl SimNode {
         Greeting {
             incarnation: self.incarnation,
             slots: self.slots,
-            hosted: self.hosted.clone(),
+            hosted: self.hosted.iter().cloned().collect(),
             speed: Some(1e6 / self.pace as f64),
         }
     }

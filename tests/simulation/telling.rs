@@ -100,7 +100,7 @@ impl Checker {
             RunEvent::Ended(ending) => {
                 book.ended = true;
                 let rounds = matches!(ending, Ending::Succeeded(r) if r.rounds != finished);
-                let hasty = matches!(ending, Ending::Stopped(_)) && after < SOONEST;
+                let hasty = is_deserted(ending) && after < SOONEST;
                 if rounds {
                     self.wrong(
                         now,
@@ -114,10 +114,15 @@ impl Checker {
                     );
                 }
             }
-            RunEvent::Started | RunEvent::Notice(_) => {}
+            RunEvent::Started | RunEvent::Hosted(_) | RunEvent::Notice(_) => {}
         }
         if was_over {
             self.wrong(now, format!("{run} has ended and tells {event:?}"));
         }
     }
+}
+
+/// Whether a run was stopped because no node was left. Below quorum nodes may be there, but not those that are needed.
+pub fn is_deserted(ending: &Ending) -> bool {
+    matches!(ending, Ending::Stopped(why) if !why.contains("below quorum"))
 }

@@ -10,6 +10,7 @@ use roundtable::seed::{Seed, Stream};
 use crate::arithmetic::{VALUES, digest, reference_step};
 use crate::faults::HEAL_MICROS;
 use crate::nodes::SimNode;
+use crate::telling::is_deserted;
 use crate::world::{Happening, World};
 
 /// Rounds of the longest run.
@@ -238,6 +239,7 @@ impl World {
                     self.violations.push(text);
                 }
             }
+            RunEvent::Hosted(_) => {}
             RunEvent::Notice(text) => self.noticed(run, text),
             RunEvent::Ended(ending) => self.ended(run, ending.clone()),
             RunEvent::Started => {
@@ -282,7 +284,7 @@ impl World {
             let in_place = node.listed && !node.leaving && !barred(&node.address);
             node.hears() && !node.mute && in_place
         };
-        if matches!(ending, Ending::Stopped(_)) && calm && self.nodes.iter().any(reachable) {
+        if is_deserted(&ending) && calm && self.nodes.iter().any(reachable) {
             self.violations
                 .push(format!("{run} is stopped though nodes can be reached"));
         }

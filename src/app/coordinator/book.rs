@@ -138,6 +138,7 @@ impl Book {
 fn record(entry: Entry) -> Option<Record> {
     let what = match entry.event {
         RunEvent::Started => return None, // recorded when the run was accepted
+        RunEvent::Hosted(hosted) => What::Hosted(hosted),
         RunEvent::Round(report) => What::Round(report),
         RunEvent::Notice(text) => What::Notice(text),
         RunEvent::Ended(ending) => What::Ended(ending),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::board::Board;
-use super::faults::{refusal, stopping, unkept, unknown};
+use super::faults::{refusal, stopping, unkept, unknown, unusable};
 use super::greetings::Greetings;
 use super::hosts::Hosts;
 use super::keeper::Keeper;
@@ -57,7 +57,7 @@ impl Desk {
         for status in statuses {
             if status.state == RunState::Running {
                 self.shell.post(Event::Cancelled(status.run.clone()));
-                self.follow(&status.run, grace);
+                self.await_core(&status.run, grace, |core| !core.is_running(&status.run));
             }
         }
         self.board.ring();
@@ -93,10 +93,7 @@ impl Desk {
                 None => return None,
             }
             // Or another thread is about to tell it.
-            let deadline = clock::now() + ACCEPTANCE;
-            while status().is_none() && clock::now() < deadline {
-                self.board.read(run, u64::MAX, 1, SHORTLY, || false);
-            }
+            self.await_core(run, ACCEPTANCE, |core| core.entries(run) > 0);
             status()
         })
     }
@@ -133,6 +130,9 @@ impl Desk {
         if let Some(keeper) = &self.keeper {
             let accepted = keeper.accept(run, &plan, initial.as_ref());
             if !accepted.map_err(|reason| unkept(&reason))? {
+                if let Some(reason) = keeper.cannot_take_up(run) {
+                    return Err(unusable(run, &reason));
+                }
                 // Somebody else is about to submit it.
                 return self.await_start(run);
             }
@@ -156,7 +156,7 @@ impl Desk {
     pub(super) fn cancel(&self, run: &RunId) -> Result<RunStatus, Fault> {
         if self.status_of(run)?.state == RunState::Running {
             self.shell.post(Event::Cancelled(run.clone()));
-            self.follow(run, ACCEPTANCE);
+            self.await_core(run, ACCEPTANCE, |core| !core.is_running(run));
         }
         self.status_of(run)
     }
@@ -165,17 +165,33 @@ impl Desk {
     pub(super) fn resume(&self, run: &RunId) -> Result<RunStatus, Fault> {
         let resumable = self.lock().resumable(run);
         resumable.map_err(|why| refusal(run, &why))?;
+        let before = self.lock().entries(run);
         self.shell.post(Event::Resumed(run.clone()));
+        // It says that it is resumed, and may have stopped again by the time anybody looks.
+        self.await_core(run, ACCEPTANCE, |core| core.entries(run) > before);
         self.status_of(run)
     }
 
-    /// Waits for the end of a run, up to `limit`.
-    pub(super) fn follow(&self, run: &RunId, limit: Duration) -> Option<Ending> {
+    /// Waits until the core, which another thread may have, has dealt with what was asked of a run.
+    fn await_core(&self, run: &RunId, limit: Duration, done: impl Fn(&Federation) -> bool) {
+        let deadline = clock::now() + limit;
+        while !done(&self.lock()) && clock::now() < deadline {
+            self.board.read(run, u64::MAX, 1, SHORTLY, || false);
+        }
+    }
+
+    /// Waits for the end of a run, up to `limit`, or until `stop` holds when the board is rung.
+    pub(super) fn follow(
+        &self,
+        run: &RunId,
+        limit: Duration,
+        stop: impl Fn() -> bool,
+    ) -> Option<Ending> {
         let deadline = clock::now() + limit;
         let mut after = 0;
         loop {
             let left = deadline.saturating_duration_since(clock::now());
-            let entries = self.board.read(run, after, EVENTS, left, || false);
+            let entries = self.board.read(run, after, EVENTS, left, &stop);
             if entries.is_empty() {
                 return None;
             }

@@ -18,7 +18,7 @@ use super::keeper::Keeper;
 use super::link::{Heard, Link};
 use super::pulse::Question;
 use super::worklog::{self, Line, WorkLog};
-use super::workshop::Workshop;
+use super::workshop::{Begun, Workshop};
 use crate::app::clock::Clock;
 use crate::cluster::{AttemptId, Failure, FailureKind, NodeId, Roster, Time};
 use crate::fed::{Command, Entry, Event, Federation, RunEvent, RunId};
@@ -157,9 +157,13 @@ impl Driver {
     fn prepare(&self, run: RunId) {
         let federation = lock(&self.federation);
         let plan = federation.plan_of(&run).map(|(plan, _)| plan.clone());
+        let begun = Begun {
+            hosted: federation.hosted_of(&run),
+            rounds: federation.finished(&run),
+        };
         drop(federation);
         if let Some(plan) = plan {
-            self.workshop.prepare(run, plan);
+            self.workshop.prepare(run, plan, begun);
         }
     }
 
@@ -171,8 +175,7 @@ impl Driver {
             RunEvent::Round(report) => self.workshop.finished(&run, report.round),
             _ => None,
         };
-        keeper.record(&run, entry, finished);
-        None
+        keeper.record(&run, entry, finished).err()
     }
 
     fn publish(&self, run: &RunId, entry: Entry) {

@@ -34,6 +34,17 @@ pub(super) fn unkept(reason: &str) -> Fault {
     }
 }
 
+/// There is a folder of this run, and it cannot go on from there.
+pub(super) fn unusable(run: &RunId, reason: &str) -> Fault {
+    Fault {
+        hint: Some("submit it under another key, or move its folder away".to_owned()),
+        ..fault(
+            FaultCode::FAILED,
+            format!("run {run} is kept here and cannot be taken up: {reason}"),
+        )
+    }
+}
+
 pub(super) fn refusal(run: &RunId, why: &Refused) -> Fault {
     match why {
         Refused::Unknown => unknown(run),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -55,6 +56,19 @@ struct Books {
     closing: bool,
 }
 
+impl Books {
+    /// The next run with something to be made durable, after the one that was served last: a run whose rounds are
+    /// shorter than a write keeps nobody waiting.
+    fn next(&self, last: Option<&RunId>) -> Option<RunId> {
+        let after = last.map_or(Unbounded, Excluded);
+        let later = self.runs.range::<RunId, _>((after, Unbounded));
+        let mut round = later.chain(&self.runs);
+        round
+            .find(|(_, book)| book.ready() > 0)
+            .map(|(run, _)| run.clone())
+    }
+}
+
 impl Keeper {
     /// Starts the thread.
     pub(super) fn start(
@@ -91,6 +105,14 @@ impl Keeper {
     pub(super) fn recall(&self, run: &RunId) -> Option<Recovered> {
         let (_, recovered) = self.state.take_up(run)?.ok()?;
         recovered.history.ending.is_some().then_some(recovered)
+    }
+
+    /// Why a run whose folder is there cannot be taken up, if so.
+    pub(super) fn cannot_take_up(&self, run: &RunId) -> Option<String> {
+        if self.keeps(run) {
+            return None;
+        }
+        self.state.take_up(run)?.err()
     }
 
     /// Whether the journal of this run is open: it goes on, or is about to.
@@ -216,21 +238,32 @@ impl Keeper {
         }))
     }
 
-    /// Takes an entry in. It is durable when the core is told [`Event::Recorded`].
-    pub(super) fn record(&self, run: &RunId, entry: Entry, finished: Option<Finished>) {
+    /// Takes an entry in. It is durable when the core is told [`Event::Recorded`]; what is returned cannot be made so
+    /// now.
+    pub(super) fn record(
+        &self,
+        run: &RunId,
+        entry: Entry,
+        finished: Option<Finished>,
+    ) -> Result<(), Event> {
         let mut books = self.lock();
-        if !books.runs.contains_key(run)
-            && let Some(Ok((folder, recovered))) = self.state.take_up(run)
-        {
+        if !books.runs.contains_key(run) {
             // It had ended, and is resumed.
-            let book = Book::new(folder, recovered.plan);
-            books.runs.insert(run.clone(), book);
+            let gone = || Err("its folder is gone".to_owned());
+            match self.state.take_up(run).unwrap_or_else(gone) {
+                Ok((folder, recovered)) => {
+                    let book = Book::new(folder, recovered.plan);
+                    books.runs.insert(run.clone(), book);
+                }
+                Err(reason) => {
+                    drop(books);
+                    About::run(&run.0).log(Level::Error, format_args!("waits: {reason}"));
+                    return Err(Event::Recorded(run.clone(), entry.number, Err(reason)));
+                }
+            }
         }
         let Some(book) = books.runs.get_mut(run) else {
-            drop(books);
-            let message = format_args!("cannot be recorded: its folder is gone");
-            About::run(&run.0).log(Level::Error, message);
-            return;
+            return Ok(());
         };
         // After a failure entries come again from the first that is not durable; others have to wait for it.
         if entry.number == book.newest + 1 {
@@ -239,6 +272,7 @@ impl Keeper {
         }
         drop(books);
         self.bell.notify_one();
+        Ok(())
     }
 
     /// Makes durable what was taken in, and ends the thread.
@@ -253,10 +287,9 @@ impl Keeper {
 
     fn work(&self) {
         let mut books = self.lock();
+        let mut last = None;
         loop {
-            let waiting = |book: &Book| book.ready() > 0;
-            let next = books.runs.iter().find(|(_, book)| waiting(book));
-            let Some(run) = next.map(|(run, _)| run.clone()) else {
+            let Some(run) = books.next(last.as_ref()) else {
                 if books.closing {
                     return;
                 }
@@ -266,6 +299,7 @@ impl Keeper {
                     .unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
+            last = Some(run.clone());
             let batch = books.runs.get_mut(&run).and_then(|book| book.take(&run));
             drop(books);
             let event = batch.map(|batch| self.save(&run, batch));

@@ -10,7 +10,7 @@ use super::current::Current;
 use super::forging::forge;
 use super::keeper::Keeper;
 use super::offer::Offer;
-use super::rows::{Rows, is_private};
+use super::rows::{Private, Rows, is_private};
 use super::singles::Singles;
 use super::step::{Gathered, New, Step};
 use crate::app::held::{Held, PIECE};
@@ -26,13 +26,12 @@ use crate::spec::SpecError;
 use crate::wire::codec::CODECS;
 use crate::wire::convert::plan::AUTO_MODEL;
 use crate::wire::convert::{Initial, UpdateBounds};
-use crate::wire::stubs::compute_node::HostedShard;
 
 /// Below this many values and this much evaluation, the core's own thread does the numerics: handing
 /// them to another one would take longer than doing them.
 const SMALL_MODEL: usize = 100_000;
-/// See [`SMALL_MODEL`]; values times held-out rows.
-const SMALL_EVALUATION: usize = 50_000_000;
+/// See [`SMALL_MODEL`]; values times held-out rows, or times updates that are looked at one by one.
+const SMALL_WORK: usize = 50_000_000;
 
 /// A sum of no more bytes is kept between rounds; a larger one makes room for the evaluation.
 const SPARE_BYTES: usize = 256 << 20;
@@ -47,12 +46,18 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Those of a run of a former life of the coordinator.
-    pub(super) fn load(keeper: &Keeper, run: &RunId) -> Result<Kept, String> {
+    /// Those of a run of a former life of the coordinator, that finished so many rounds.
+    pub(super) fn load(keeper: &Keeper, run: &RunId, rounds: u32) -> Result<Kept, String> {
         let (current, versions) = match keeper.load(run).transpose()? {
             Some((current, versions)) => (Some(current), versions),
             None => (None, BTreeMap::new()),
         };
+        let found = current.as_ref().map_or(0, |current| current.round);
+        if found != rounds {
+            return Err(format!(
+                "its parameters after round {rounds} cannot be read now, only those after round {found}"
+            ));
+        }
         Ok(Kept {
             current,
             previous: None,
@@ -85,18 +90,18 @@ impl Materials {
     pub(super) fn prepare(
         plan: Plan,
         root: &Root,
-        hosted: &[HostedShard],
+        private: Option<Private>,
         initial: Option<Initial>,
         kept: Kept,
     ) -> Result<(Offer, Materials), String> {
-        let rows = if is_private(&plan.data.spec) {
-            Rows::hosted(hosted)?
-        } else {
-            Rows::open(&plan, root)?
+        let rows = match &private {
+            Some(private) => Rows::private(private)?,
+            None => Rows::open(&plan, root)?,
         };
-        let model_spec = match plan.model.as_str() {
-            AUTO_MODEL => rows.auto_model(),
-            model => model.to_owned(),
+        let model_spec = match (plan.model.as_str(), &private) {
+            (_, Some(Private::Known(known))) => known.model.clone(),
+            (AUTO_MODEL, _) => rows.auto_model(),
+            (model, _) => model.to_owned(),
         };
         let model = match MODELS.build(&model_spec) {
             Ok(model) => Some(model),
@@ -143,9 +148,9 @@ impl Materials {
             (Some(rows), Some(standard)) => Some(standard.apply(rows)?),
             (rows, _) => rows,
         };
+        offer.attackers = attackers(&offer.plan, offer.shards.len());
         offer.check()?;
         offer.course = offer.plan.course(offer.shards.len());
-        offer.attackers = attackers(&offer.plan, offer.shards.len());
         let materials = Materials {
             model,
             held_out,
@@ -174,7 +179,21 @@ impl Materials {
     /// Whether the core's own thread should do the numerics of a model of so many values.
     pub(super) fn is_small(&self, values: usize) -> bool {
         let rows = self.held_out.as_ref().map_or(0, Dataset::rows);
-        values <= SMALL_MODEL && values.saturating_mul(rows) <= SMALL_EVALUATION
+        let looks = rows.max(self.looks());
+        values <= SMALL_MODEL && values.saturating_mul(looks) <= SMALL_WORK
+    }
+
+    /// How often a step looks at each value.
+    fn looks(&self) -> usize {
+        let updates = match self.plan.strategy.buffered {
+            _ if !self.plan.needs_singles() => return 1,
+            Some(how) => how.buffer as usize,
+            None => self.plan.cohort_of(1, self.shards).len(),
+        };
+        match &self.plan.aggregator {
+            Some(rule) if rule.compares_pairs() => updates.saturating_mul(updates) / 2,
+            _ => updates,
+        }
     }
 
     /// Begins a round with an empty sum.

@@ -37,10 +37,13 @@ impl Workshop {
         Some(found.and_then(|(bytes, round, model)| {
             let digest = transfer::digest_of(&bytes).map_err(|error| error.to_string())?;
             let mut files = lock(&self.files);
+            // One that is asked for again is the newest.
+            files.retain(|(name, _)| *name != digest);
             files.push_back((digest.clone(), bytes.clone()));
             if files.len() > FILES {
                 files.pop_front();
             }
+            drop(files);
             Ok(ModelFile {
                 round,
                 model,

@@ -95,12 +95,19 @@ impl Offer {
 
     fn check_rule(&self) -> Result<(), String> {
         let shards = u32::try_from(self.shards.len()).unwrap_or(u32::MAX);
-        let cohort = self.plan.cohort.unwrap_or(shards).min(shards);
         if let Some(rule) = &self.plan.aggregator {
-            let fits = rule.check(cohort as usize);
+            let cohort = self.plan.cohort_of(1, shards as usize).len();
+            let fits = rule.check(cohort);
             fits.map_err(|reason| {
                 format!("aggregator `{rule}` in rounds of {cohort} shards: {reason}")
             })?;
+        }
+        if let Some(assault) = &self.plan.assault
+            && self.attackers.is_empty()
+        {
+            return Err(format!(
+                "{assault}: of {shards} shards that is none; take a larger share"
+            ));
         }
         if let Some(how) = self.plan.strategy.buffered {
             how.check(shards)?;

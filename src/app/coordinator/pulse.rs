@@ -14,7 +14,7 @@ use crate::clock;
 use crate::cluster::{AttemptId, BeatId, Failure, FailureKind, Greeting, NodeId, Pulse};
 use crate::fed::Event;
 use crate::net::Address;
-use crate::wire::convert::{self, foreign};
+use crate::wire::convert::{self, Invalid, foreign};
 use crate::wire::rpc::CallError;
 use crate::wire::stubs::compute_node::{CancelRequest, HeartbeatRequest, HelloReply, HelloRequest};
 
@@ -47,10 +47,12 @@ pub(super) fn run(
         match question {
             Question::Greet(node, beat, timeout) => {
                 let answer = line.greet(timeout, |hello, asked| {
-                    let hosted = hello.hosted.as_deref().unwrap_or_default();
-                    heard.hosts.note(node, hosted);
                     heard.greetings.note(node, hello, asked);
                     heard.abilities.note(hello);
+                    let greeting = foreign::greeting(hello)?;
+                    warn_of_many(address, hello);
+                    heard.hosts.note(node, foreign::hosted(hello));
+                    Ok(greeting)
                 });
                 reporter.report(Event::Greeted(node, beat, answer));
             }
@@ -60,6 +62,19 @@ pub(super) fn run(
             }
             Question::Cancel(attempt) => line.cancel(attempt),
         }
+    }
+}
+
+/// Shards above what is believed of one node train nowhere.
+fn warn_of_many(address: &Address, hello: &HelloReply) {
+    let told = hello.hosted.as_ref().map_or(0, Vec::len);
+    if told > foreign::MOST_HOSTED {
+        let node = address.to_string();
+        let message = format_args!(
+            "it hosts {told} shards; the first {} of them take part, host the others on further nodes",
+            foreign::MOST_HOSTED
+        );
+        About::node(&node).log(Level::Warn, message);
     }
 }
 
@@ -73,7 +88,7 @@ impl Line<'_> {
     fn greet(
         &mut self,
         timeout: Duration,
-        note: impl FnOnce(&HelloReply, Asked),
+        note: impl FnOnce(&HelloReply, Asked) -> Result<Greeting, Invalid>,
     ) -> Result<Greeting, Failure> {
         let request = HelloRequest {
             hello: convert::hello(),
@@ -88,8 +103,7 @@ impl Line<'_> {
         let (reply, asked) = self
             .call("hello", timeout, asked)
             .map_err(|failed| failure(&failed))?;
-        note(&reply, asked);
-        foreign::greeting(&reply)
+        note(&reply, asked)
             .map_err(|invalid| Failure::new(FailureKind::Reported, invalid.to_string()))
     }
 

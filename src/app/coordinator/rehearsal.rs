@@ -20,7 +20,7 @@ pub(in crate::app) struct Rehearsal {
 /// # Errors
 /// What the run would end with.
 pub(in crate::app) fn rehearse(plan: Plan, root: &Root) -> Result<Rehearsal, String> {
-    let (offer, _) = Materials::prepare(plan, root, &[], None, Kept::default())?;
+    let (offer, _) = Materials::prepare(plan, root, None, None, Kept::default())?;
     Ok(Rehearsal {
         values: offer.current.map(|current| current.layout.elements()),
         model: offer.model_spec,

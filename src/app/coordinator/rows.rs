@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::app::held::Held;
 use crate::app::transfer;
 use crate::fed::attack::needs_classes;
-use crate::fed::{Plan, Shard};
+use crate::fed::{Hosted, Plan, Shard};
 use crate::ml::data::{Dataset, Request, Root, Source, TargetKind, encode};
 use crate::ml::model::{Model, ModelError, check_objective};
 use crate::seed::Seed;
@@ -21,6 +21,14 @@ pub(super) struct Rows {
     pub(super) features: usize,
     /// Number of classes; 0 where rows have real values, none where nobody said.
     pub(super) classes: Option<usize>,
+}
+
+/// Private shards.
+pub(super) enum Private<'a> {
+    /// Those that a run began with.
+    Known(&'a Hosted),
+    /// Those that nodes host now.
+    Hosted(Vec<HostedShard>),
 }
 
 impl Rows {
@@ -50,8 +58,22 @@ impl Rows {
         })
     }
 
+    /// Private shards. Of those that a run began with it is known already that they fit the model.
+    pub(super) fn private(private: &Private) -> Result<Rows, String> {
+        match private {
+            Private::Known(known) => Ok(Rows {
+                shards: known.shards.clone(),
+                shipped: Vec::new(),
+                held_out: None,
+                features: 0,
+                classes: None,
+            }),
+            Private::Hosted(hosted) => Rows::hosted(hosted),
+        }
+    }
+
     /// The shards that nodes host, by name; of equal names one.
-    pub(super) fn hosted(hosted: &[HostedShard]) -> Result<Rows, String> {
+    fn hosted(hosted: &[HostedShard]) -> Result<Rows, String> {
         let mut known: Vec<&HostedShard> = hosted.iter().collect();
         if known.is_empty() {
             return Err("no node that is up has rows of its own; start nodes with `compute_node PORT LOAD --data FILE`".to_owned());

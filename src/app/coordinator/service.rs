@@ -34,6 +34,8 @@ use crate::wire::stubs::types::{Chunk, ChunkRequest, Fault, FaultCode, INLINE_LI
 const LONGEST_POLL: Duration = Duration::from_secs(30);
 /// Runs of one answer.
 const RUNS: usize = 100;
+/// Nodes that may announce themselves.
+const NODES: usize = 10_000;
 /// Longest key of a submit.
 const KEY: usize = 256;
 
@@ -107,7 +109,8 @@ impl CoordinatorHandler for Visit {
         let run = run_id(&format!("{} {:x}", self.peer, clock::chance()));
         self.desk.admit(&run, plan, initial)?;
         let ending = loop {
-            if let Some(ending) = self.desk.follow(&run, LONGEST_POLL) {
+            let closing = || self.desk.is_closing();
+            if let Some(ending) = self.desk.follow(&run, LONGEST_POLL, closing) {
                 break ending;
             }
             if self.desk.is_closing() {
@@ -273,6 +276,13 @@ impl CoordinatorHandler for Visit {
 
     fn join(&self, request: JoinRequest) -> Result<JoinReply, Fault> {
         let address = self.address(&request.address)?;
+        let federation = self.desk.lock();
+        let roster = federation.cluster().roster();
+        if roster.len() >= NODES && roster.find(&address).is_none() {
+            let message = format!("{NODES} nodes are known, which is the limit");
+            return Err(fault(FaultCode::BUSY, message));
+        }
+        drop(federation);
         self.desk.shell.post(Event::Joined(address.clone()));
         Ok(JoinReply { address })
     }

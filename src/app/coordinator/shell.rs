@@ -11,6 +11,7 @@ use super::driver::Driver;
 use crate::app::alarm::Alarm;
 use crate::app::clock::Clock;
 use crate::app::turns::{Turns, Worker};
+use crate::cluster::Time;
 use crate::fed::Event;
 
 /// The queue of facts, the driver, and the alarm. Dropping it ends its thread.
@@ -59,7 +60,10 @@ impl Shell {
 
     /// Takes in a fact. Returns when the fact is dealt with, or another thread is about to.
     pub(super) fn post(&self, fact: Event) {
-        self.turns.bring(fact);
+        if !self.turns.bring(fact) {
+            // Whoever ticks goes on: who brought this fact, a node's pulse for example, is needed elsewhere.
+            self.alarm.set(Some(Time::default()));
+        }
     }
 
     /// Ends: no more ticks; nodes are told what is called off.

@@ -185,6 +185,7 @@ pub(super) fn published(log: Option<&WorkLog>, run: &RunId, entry: &Entry) {
     let about = About::run(&run.0);
     match &entry.event {
         RunEvent::Started => about.log(Level::Info, format_args!("run begins")),
+        RunEvent::Hosted(hosted) => about.log(Level::Info, format_args!("{hosted}")),
         RunEvent::Round(report) => {
             let about = about.round(report.round);
             about.log(Level::Debug, format_args!("round finished"));

@@ -16,10 +16,10 @@ use super::hosts::Hosts;
 use super::keeper::Keeper;
 use super::materials::{Kept, Materials};
 use super::offer::Offer;
-use super::rows::is_private;
+use super::rows::{Private, is_private};
 use crate::app::held::Held;
 use crate::cluster::AttemptId;
-use crate::fed::{Command, Evaluation, Event, Plan, Prepared, RunId, Stepped, Work};
+use crate::fed::{Command, Evaluation, Event, Hosted, Plan, Prepared, RunId, Stepped, Work};
 use crate::ml::data::Root;
 use crate::wire::convert::Initial;
 
@@ -63,10 +63,19 @@ impl Bench {
         let offer = lock(&self.offer);
         Prepared {
             shards: offer.shards.clone(),
+            model: offer.model_spec.clone(),
             evaluation: self.evaluation,
             parameters: offer.current.is_some(),
         }
     }
+}
+
+/// How far a run got that is prepared again.
+pub(super) struct Begun {
+    /// The private shards it keeps to.
+    pub(super) hosted: Option<Arc<Hosted>>,
+    /// Rounds it has finished.
+    pub(super) rounds: u32,
 }
 
 /// Does the numerics: for small models at once, for large ones on a thread of its own.
@@ -119,7 +128,7 @@ impl Workshop {
     }
 
     /// Opens the data of a run, on a thread of its own.
-    pub(super) fn prepare(&self, run: RunId, plan: Plan) {
+    pub(super) fn prepare(&self, run: RunId, plan: Plan, begun: Begun) {
         let (root, hosts, runs) = (self.root.clone(), self.hosts.clone(), self.runs.clone());
         let (reporter, id) = (self.reporter.clone(), run.clone());
         let initial = lock(&self.initial).remove(&run);
@@ -127,18 +136,23 @@ impl Workshop {
         let spawned = thread::Builder::new()
             .name(format!("prepare {run}"))
             .spawn(move || {
-                if is_private(&plan.data.spec) {
-                    hosts.settle();
-                }
-                let kept = lock(&runs).remove(&id).map(|kept| keep(&kept));
-                let hosted = hosts.list();
-                let kept = match (kept, &keeper) {
-                    (Some(kept), _) => Ok(kept),
-                    (None, Some(keeper)) => Kept::load(keeper, &id),
+                let private = || match &begun.hosted {
+                    Some(hosted) => Private::Known(hosted),
+                    None => {
+                        hosts.settle();
+                        Private::Hosted(hosts.list())
+                    }
+                };
+                let private = is_private(&plan.data.spec).then(private);
+                // It stays where it is until it is superseded: what cannot be gone on with now may be later.
+                let former = lock(&runs).get(&id).cloned();
+                let kept = match (former, &keeper) {
+                    (Some(former), _) => Ok(keep(&former)),
+                    (None, Some(keeper)) => Kept::load(keeper, &id, begun.rounds),
                     (None, None) => Ok(Kept::default()),
                 };
                 let made =
-                    kept.and_then(|kept| Materials::prepare(plan, &root, &hosted, initial, kept));
+                    kept.and_then(|kept| Materials::prepare(plan, &root, private, initial, kept));
                 let found = made.map(|(offer, materials)| {
                     let bench = Bench::new(offer, materials);
                     let prepared = bench.prepared();
@@ -177,7 +191,8 @@ impl Workshop {
     pub(super) fn finished(&self, run: &RunId, round: u32) -> Option<Finished> {
         let bench = lock(&self.runs).get(run).cloned()?;
         let offer = lock(&bench.offer);
-        let at_hand = [&offer.current, &offer.previous].into_iter().flatten();
+        let newest = [&offer.current, &offer.previous].into_iter().flatten();
+        let at_hand = newest.chain(offer.versions.values());
         let current = at_hand.into_iter().find(|current| current.round == round)?;
         Some(Finished {
             current: Arc::clone(current),
@@ -204,14 +219,14 @@ impl Workshop {
     }
 }
 
-/// Takes out the parameters of a stopped run, when what is under way with them is done.
+/// The parameters of a stopped run, when what is under way with them is done.
 fn keep(bench: &Bench) -> Kept {
     let _idle = lock(&bench.materials);
-    let mut offer = lock(&bench.offer);
+    let offer = lock(&bench.offer);
     Kept {
-        current: offer.current.take(),
-        previous: offer.previous.take(),
-        versions: std::mem::take(&mut offer.versions),
+        current: offer.current.clone(),
+        previous: offer.previous.clone(),
+        versions: offer.versions.clone(),
     }
 }
 

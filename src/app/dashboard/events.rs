@@ -191,6 +191,9 @@ impl Log {
     fn take(&mut self, entry: &Entry) {
         match &entry.event {
             RunEvent::Round(report) => self.rounds.push(rows::round(report)),
+            RunEvent::Hosted(hosted) => {
+                self.notices.push(json!([entry.number, hosted.to_string()]));
+            }
             RunEvent::Notice(text) => self.notices.push(json!([entry.number, text])),
             RunEvent::Ended(ending) => {
                 self.notices.push(json!([entry.number, ending.to_string()]));

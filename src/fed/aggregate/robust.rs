@@ -89,6 +89,11 @@ impl Robust {
         }
     }
 
+    /// Whether the distances of all pairs of updates are worked out.
+    pub fn compares_pairs(&self) -> bool {
+        self.mixes.is_some() || matches!(self.rule, Rule::Krum(_))
+    }
+
     /// Whether a round of so many updates fits what the rule needs.
     ///
     /// # Errors

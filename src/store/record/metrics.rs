@@ -30,7 +30,9 @@ struct RegressionJson {
     mse: f64,
     #[serde(with = "float")]
     mae: f64,
+    #[serde(with = "float")]
     mean: f64,
+    #[serde(with = "float")]
     variance: f64,
 }
 

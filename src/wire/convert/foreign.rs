@@ -5,34 +5,44 @@ use crate::cluster::{Greeting, Pulse};
 use crate::fed::Trained;
 use crate::ml::layout::{DType, Layout, Tensor};
 use crate::ml::metrics::{CELLS, Confusion, Detail, Grid, Metrics, Ranking, Regression};
-use crate::wire::stubs::compute_node::{HeartbeatReply, HelloReply, TrainReply};
+use crate::wire::stubs::compute_node::{HeartbeatReply, HelloReply, HostedShard, TrainReply};
 use crate::wire::stubs::types::{self, DType as WireDType, Payload};
 
 /// Slots that are believed of one node.
 const MOST_SLOTS: i32 = 1024;
 /// Private shards that are believed of one node.
-const MOST_HOSTED: usize = 100_000;
+pub const MOST_HOSTED: usize = 100_000;
+/// Rows that are believed of one private shard: what it weighs makes the scale of a round's sum.
+const MOST_ROWS: i64 = 1 << 40;
 
 /// A node's greeting.
 ///
 /// # Errors
-/// When it speaks another major version.
+/// When it speaks another major version, or hosts a shard without rows or with more than there can be.
 pub fn greeting(reply: &HelloReply) -> Result<Greeting, Invalid> {
     check_hello(&reply.hello)?;
     let slots = reply.slots.unwrap_or(1).clamp(1, MOST_SLOTS);
-    let hosted = reply.hosted.as_deref().unwrap_or_default();
+    let hosted = hosted(reply);
+    let odd = |shard: &&HostedShard| !(1..=MOST_ROWS).contains(&shard.rows);
+    if let Some(HostedShard { name, rows, .. }) = hosted.iter().find(odd) {
+        return Err(Invalid(format!(
+            "it says that its shard `{name}` has {rows} rows; 1 to {MOST_ROWS} are believed"
+        )));
+    }
     Ok(Greeting {
         incarnation: reply.incarnation,
         slots: slots.unsigned_abs(),
-        hosted: hosted
-            .iter()
-            .take(MOST_HOSTED)
-            .map(|shard| shard.name.clone())
-            .collect(),
+        hosted: hosted.iter().map(|shard| shard.name.clone()).collect(),
         speed: reply
             .rows_per_second
             .filter(|speed| speed.is_finite() && *speed > 0.0),
     })
+}
+
+/// The private shards that are believed of a node: the first [`MOST_HOSTED`].
+pub fn hosted(reply: &HelloReply) -> &[HostedShard] {
+    let hosted = reply.hosted.as_deref().unwrap_or_default();
+    &hosted[..hosted.len().min(MOST_HOSTED)]
 }
 
 /// A heartbeat.

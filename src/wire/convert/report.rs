@@ -176,6 +176,10 @@ pub fn event(told: &Entry, now: &RunStatus) -> wire::Event {
             entry.kind = wire::EventKind::ROUND;
             entry.round = Some(round(report));
         }
+        RunEvent::Hosted(hosted) => {
+            entry.kind = wire::EventKind::NOTICE;
+            entry.message = Some(hosted.to_string());
+        }
         RunEvent::Notice(text) => {
             entry.kind = wire::EventKind::NOTICE;
             entry.message = Some(text.clone());
