@@ -119,20 +119,18 @@ fn calls_sent_ahead_are_answered_in_order() {
 }
 
 #[test]
-fn asking_for_the_wrong_answer_does_no_harm() {
+fn asking_for_the_wrong_answer_breaks_the_connection_off() {
+    let mut idle = client(&[]);
+    assert!(idle.receive_loop().unwrap_err().is_transport());
     let requests = sent(|client| drop(client.send_loop(&Nothing {})));
     let (answers, ..) = serve(&requests, &Arc::default());
     let mut client = client(&answers);
-    assert!(matches!(
-        client.receive_loop(),
-        Err(CallError::Application(_))
-    ));
     client.send_loop(&Nothing {}).unwrap();
-    assert!(matches!(
-        client.receive_turn(),
-        Err(CallError::Application(_))
-    ));
-    client.receive_loop().unwrap();
+    let wrong = client.receive_turn().unwrap_err();
+    assert!(wrong.is_transport(), "{wrong}");
+    // The answer that waits is never taken for that of a later call.
+    assert!(client.channel().is_broken() && client.channel().waiting() == 0);
+    assert!(client.r#loop(&Nothing {}).unwrap_err().is_transport());
 }
 
 #[test]

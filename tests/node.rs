@@ -5,6 +5,8 @@ mod programs;
 
 use bytes::Bytes;
 use roundtable::app::dial::{self, CallFailed, Dialled, Node};
+use roundtable::app::held::{Held, PIECE};
+use roundtable::app::transfer;
 use roundtable::clock;
 use roundtable::wire::convert;
 use roundtable::wire::rpc::CallError;
@@ -319,6 +321,30 @@ fn wrong_requests_are_faults_and_the_connection_goes_on() {
         "each is a fault with its code, and the connection goes on",
         "all of them",
     );
+}
+
+#[test]
+fn a_fault_amid_calls_sent_ahead_leaves_the_connection_in_order() {
+    let node = Program::node(&["0"]);
+    let mut client = dial(&node);
+    let long = || Held::from(Bytes::from(vec![1; 6 * PIECE]));
+    // Names have 32 bytes: each chunk is a fault, and others are on their way when the first is told.
+    let misnamed = [(Bytes::from(vec![9; 31]), long())];
+    let said = fault(&mut client, |node| transfer::send_missing(node, &misnamed));
+    assert_eq!(said.code, FaultCode::INVALID);
+    let beat = ask(&mut client, |node| node.heartbeat(&HeartbeatRequest {}));
+    beat.expect("the answer to this call");
+    let unknown = Bytes::from(vec![9; 32]);
+    let said = fault(&mut client, |node| {
+        transfer::fetch(node, &unknown, 6 * PIECE, |_| ())
+    });
+    assert_eq!(said.code, FaultCode::NOT_FOUND);
+    let good = [(transfer::digest(&long().whole().unwrap()), long())];
+    ask(&mut client, |node| transfer::send_missing(node, &good)).expect("it is taken in");
+    let back = ask(&mut client, |node| {
+        transfer::fetch(node, &good[0].0, 6 * PIECE, |_| ())
+    });
+    assert!(back.expect("it is here").whole().unwrap() == long().whole().unwrap());
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub trait ChunkSource {
     fn ask(&mut self, request: &ChunkRequest) -> Result<(), CallError>;
     /// Takes the oldest chunk asked for.
     fn take(&mut self) -> Result<Chunk, CallError>;
+    /// How many chunks were asked for and not taken.
+    fn waiting(&mut self) -> usize;
 }
 
 impl<I: TInputProtocol, O: TOutputProtocol> ChunkSource for ComputeNodeClient<I, O> {
@@ -55,6 +57,10 @@ impl<I: TInputProtocol, O: TOutputProtocol> ChunkSource for ComputeNodeClient<I,
     fn take(&mut self) -> Result<Chunk, CallError> {
         self.receive_get_chunk()
     }
+
+    fn waiting(&mut self) -> usize {
+        self.channel().waiting()
+    }
 }
 
 impl<I: TInputProtocol, O: TOutputProtocol> ChunkSource for CoordinatorClient<I, O> {
@@ -64,6 +70,10 @@ impl<I: TInputProtocol, O: TOutputProtocol> ChunkSource for CoordinatorClient<I,
 
     fn take(&mut self) -> Result<Chunk, CallError> {
         self.receive_get_chunk()
+    }
+
+    fn waiting(&mut self) -> usize {
+        self.channel().waiting()
     }
 }
 
@@ -93,6 +103,35 @@ pub fn chunk(blob: &Held, request: &ChunkRequest) -> Result<Chunk, Fault> {
 /// Fetches a blob of `length` bytes and shows each part as it comes. The caller decided that this length is
 /// acceptable; memory is taken as chunks arrive.
 pub fn fetch(
+    source: &mut impl ChunkSource,
+    name: &Bytes,
+    length: usize,
+    see: impl FnMut(&[u8]),
+) -> Result<Held, CallError> {
+    let fetched = fetch_ahead(source, name, length, see);
+    let taken = || (source.waiting() > 0).then(|| source.take().map(drop));
+    in_order(fetched, taken)
+}
+
+/// What came of calls sent ahead, when the answers that a fault left unread are read too: the connection is kept after a
+/// fault, and the next call would find them. `rest` reads one of them, while there are any.
+fn in_order<T>(
+    outcome: Result<T, CallError>,
+    rest: impl FnMut() -> Option<Result<(), CallError>>,
+) -> Result<T, CallError> {
+    if matches!(&outcome, Err(error) if !error.is_transport()) {
+        for answer in std::iter::from_fn(rest) {
+            if let Err(error) = answer
+                && error.is_transport()
+            {
+                return Err(error);
+            }
+        }
+    }
+    outcome
+}
+
+fn fetch_ahead(
     source: &mut impl ChunkSource,
     name: &Bytes,
     length: usize,
@@ -144,11 +183,19 @@ fn send<I: TInputProtocol, O: TOutputProtocol>(
     name: &Bytes,
     blob: &Held,
 ) -> Result<(), CallError> {
-    let mut waiting = 0;
+    let sent = send_ahead(node, name, blob);
+    let received = || (node.channel().waiting() > 0).then(|| node.receive_put_chunk().map(drop));
+    in_order(sent, received)
+}
+
+fn send_ahead<I: TInputProtocol, O: TOutputProtocol>(
+    node: &mut ComputeNodeClient<I, O>,
+    name: &Bytes,
+    blob: &Held,
+) -> Result<(), CallError> {
     for number in 0..blob.pieces() {
-        if waiting == AHEAD {
+        if node.channel().waiting() == AHEAD {
             node.receive_put_chunk()?;
-            waiting -= 1;
         }
         let data = blob.piece(number).map_err(of_io)?;
         node.send_put_chunk(&Chunk {
@@ -158,9 +205,8 @@ fn send<I: TInputProtocol, O: TOutputProtocol>(
             crc32: Some(checksum(&data)),
             data,
         })?;
-        waiting += 1;
     }
-    for _ in 0..waiting {
+    while node.channel().waiting() > 0 {
         node.receive_put_chunk()?;
     }
     Ok(())

@@ -42,16 +42,6 @@ impl<R: Read> BinaryInput<R> {
         }
     }
 
-    /// What is read from.
-    pub fn reader(&mut self) -> &mut R {
-        &mut self.reader
-    }
-
-    /// What the reader accepts.
-    pub fn limits(&mut self) -> &mut Limits {
-        &mut self.limits
-    }
-
     /// Counts bytes that are about to be read against the message.
     fn spend(&mut self, count: usize) -> thrift::Result<()> {
         match self.left.checked_sub(count) {

@@ -45,11 +45,6 @@ impl<I: TInputProtocol, O: TOutputProtocol> Channel<I, O> {
         self.broken.is_some()
     }
 
-    /// The reading end.
-    pub fn input(&mut self) -> &mut I {
-        &mut self.input
-    }
-
     /// The writing end.
     pub fn output(&mut self) -> &mut O {
         &mut self.output
@@ -79,7 +74,7 @@ impl<I: TInputProtocol, O: TOutputProtocol> Channel<I, O> {
     }
 
     /// Waits for the answer to the oldest call, which must be of `method`. `fault` is the id of the
-    /// exception.
+    /// exception. Where another call is the oldest, answers were left unread, and the connection is of no more use.
     pub fn receive<R: Value, E: Value>(
         &mut self,
         method: &'static str,
@@ -91,8 +86,7 @@ impl<I: TInputProtocol, O: TOutputProtocol> Channel<I, O> {
             oldest => {
                 let oldest = oldest.map_or("no call", |(_, oldest)| oldest);
                 let message = format!("asked for the answer to `{method}` while {oldest} waits");
-                let kind = ApplicationErrorKind::BadSequenceId;
-                return Err(CallError::Application(ApplicationError::new(kind, message)));
+                return Err(self.break_off(invalid(message)).into());
             }
         };
         let answer = read_answer(&mut self.input, method, sequence, fault);
