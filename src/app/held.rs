@@ -177,6 +177,18 @@ impl Collector {
         })
     }
 
+    /// One whose file cannot be written, as on a full disk.
+    #[cfg(test)]
+    pub fn on_a_full_disk(length: usize) -> Collector {
+        let full = File::options().write(true).open("/dev/full");
+        Collector {
+            length,
+            taken: 0,
+            begun: BytesMut::new(),
+            place: Taken::File(full.unwrap()),
+        }
+    }
+
     /// How many bytes came so far.
     pub fn taken(&self) -> usize {
         self.taken
@@ -190,7 +202,8 @@ impl Collector {
     /// Takes in the next bytes. Whole pieces are not copied.
     ///
     /// # Errors
-    /// When the file cannot be written, for example because the disk is full.
+    /// When the file cannot be written, for example because the disk is full. Bytes of a piece that was begun may be
+    /// gone then: drop it, and begin anew.
     ///
     /// # Panics
     /// When there are more than [`Collector::missing`].
@@ -200,26 +213,27 @@ impl Collector {
             let begun = self.begun.len();
             let piece = PIECE.min(self.missing() + begun);
             let part = bytes.split_to(bytes.len().min(piece - begun));
-            self.taken += part.len();
-            if part.len() == piece {
-                self.keep(part)?;
-                continue;
+            let (start, length) = (self.taken - begun, part.len());
+            if length == piece {
+                self.keep(start, part)?;
+            } else {
+                self.begun.extend_from_slice(&part);
+                if self.begun.len() == piece {
+                    let whole = self.begun.split().freeze();
+                    self.keep(start, whole)?;
+                }
             }
-            self.begun.extend_from_slice(&part);
-            if self.begun.len() == piece {
-                let whole = self.begun.split().freeze();
-                self.keep(whole)?;
-            }
+            // What could not be kept does not count as taken.
+            self.taken += length;
         }
         Ok(())
     }
 
-    /// Keeps a whole piece, all of which is counted as taken.
-    fn keep(&mut self, piece: Bytes) -> io::Result<()> {
-        let offset = (self.taken - piece.len()) as u64;
+    /// Keeps a whole piece, whose first byte has this place among all.
+    fn keep(&mut self, start: usize, piece: Bytes) -> io::Result<()> {
         match &mut self.place {
             Taken::Memory(pieces, _) => pieces.push(piece),
-            Taken::File(file) => file.write_all_at(&piece, offset)?,
+            Taken::File(file) => file.write_all_at(&piece, start as u64)?,
         }
         Ok(())
     }
@@ -348,6 +362,19 @@ mod tests {
                     .enumerate()
                     .all(|(at, &byte)| byte == (at / PIECE) as u8)
             );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_taken() {
+        for step in [PIECE, PIECE / 2] {
+            let mut collector = Collector::on_a_full_disk(2 * PIECE);
+            let bytes = Bytes::from(vec![7; step]);
+            let pushed: Vec<bool> = (0..PIECE / step)
+                .map(|_| collector.push(bytes.clone()).is_ok())
+                .collect();
+            assert_eq!(pushed.last(), Some(&false));
+            assert!(collector.taken() < PIECE, "a hole would be taken for bytes");
         }
     }
 

@@ -13,6 +13,8 @@ use crate::wire::stubs::types::{Chunk, ChunkReply, ChunkRequest, Fault, FaultCod
 
 /// Blobs that may be on their way at once; the one that was longest untouched gives way.
 const PARTIAL: usize = 16;
+/// What keeping a blob takes besides its bytes, its name among it: short ones are bounded too.
+const ENTRY: usize = 256;
 
 #[derive(Debug)]
 struct Kept {
@@ -33,7 +35,7 @@ struct Partial {
 #[derive(Debug)]
 pub struct Blobs {
     most: usize,
-    /// Bytes that are here, of whole blobs and of those on their way.
+    /// What is here takes so many bytes, whole blobs and those on their way.
     size: usize,
     clock: u64,
     kept: BTreeMap<Bytes, Kept>,
@@ -73,9 +75,9 @@ impl Blobs {
     /// Keeps a blob.
     pub fn keep(&mut self, digest: Bytes, bytes: Held) {
         let used = self.tick();
-        self.size += bytes.len();
+        self.size += bytes.len() + ENTRY;
         if let Some(old) = self.kept.insert(digest.clone(), Kept { bytes, used }) {
-            self.size -= old.bytes.len();
+            self.size -= old.bytes.len() + ENTRY;
         }
         self.make_room(&digest);
     }
@@ -89,7 +91,8 @@ impl Blobs {
             let Some(name) = others.min().map(|(_, name)| name.clone()) else {
                 return;
             };
-            self.size -= self.kept.remove(&name).map_or(0, |gone| gone.bytes.len());
+            let gone = self.kept.remove(&name);
+            self.size -= gone.map_or(0, |gone| gone.bytes.len() + ENTRY);
             self.drop_partial(&name);
         }
     }
@@ -148,7 +151,11 @@ impl Blobs {
         let pushed = partial.bytes.push(chunk.data.clone());
         let taken = partial.bytes.taken();
         self.size += taken - have;
-        pushed.map_err(|error| unkept(&error))?;
+        if let Err(error) = pushed {
+            // It is sent again from its first byte, so that nothing is left out.
+            self.drop_partial(&chunk.digest);
+            return Err(unkept(&error));
+        }
         if taken == length {
             self.complete(&chunk.digest)?;
         } else {
@@ -219,6 +226,8 @@ fn corrupt(message: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::held::PIECE;
+    use crate::wire::convert;
 
     fn chunk(bytes: &Bytes, from: usize, to: usize) -> Chunk {
         Chunk {
@@ -251,6 +260,47 @@ mod tests {
     }
 
     #[test]
+    fn a_blob_that_could_not_be_written_begins_anew() {
+        let mut blobs = Blobs::new(1 << 30);
+        let bytes: Bytes = (0..2 * PIECE).map(|at| at as u8 | 1).collect();
+        let (first, second) = (chunk(&bytes, 0, PIECE), chunk(&bytes, PIECE, 2 * PIECE));
+        let [first, second] = [first, second].map(|chunk| Chunk {
+            crc32: Some(convert::checksum(&chunk.data)),
+            ..chunk
+        });
+        let partial = Partial {
+            bytes: Collector::on_a_full_disk(bytes.len()),
+            length: bytes.len(),
+            checked: true,
+            used: 0,
+        };
+        blobs.partial.insert(first.digest.clone(), partial);
+        let failed = blobs.put(&first).unwrap_err();
+        assert_eq!(failed.code, FaultCode::INTERNAL);
+        // There is room again, and what was sent ahead comes.
+        assert_eq!(blobs.put(&second).unwrap().have, 0);
+        assert_eq!(blobs.put(&first).unwrap().have, count(PIECE));
+        assert_eq!(blobs.put(&second).unwrap().have, count(bytes.len()));
+        let kept = blobs.get(&first.digest).unwrap();
+        assert!(kept.whole().unwrap() == bytes);
+        assert_eq!(blobs.size, bytes.len() + ENTRY);
+    }
+
+    #[test]
+    fn blobs_of_no_bytes_are_bounded_too() {
+        let mut blobs = Blobs::new(10 * ENTRY);
+        for name in 0..100 {
+            let empty = Chunk {
+                digest: Bytes::from(vec![name; 32]),
+                crc32: Some(0),
+                ..Chunk::default()
+            };
+            assert_eq!(blobs.put(&empty).unwrap().have, 0);
+        }
+        assert_eq!(blobs.kept.len(), 10);
+    }
+
+    #[test]
     fn wrong_bytes_are_corrupt_and_long_ones_refused() {
         let mut blobs = Blobs::new(10);
         let mut lie = chunk(&Bytes::from_static(b"truth"), 0, 5);
@@ -267,15 +317,16 @@ mod tests {
 
     /// What is here of blobs, whole and partial.
     fn held(blobs: &Blobs) -> usize {
-        let kept = blobs.kept.values().map(|kept| kept.bytes.len());
+        let kept = blobs.kept.values().map(|kept| kept.bytes.len() + ENTRY);
         let partial = blobs.partial.values().map(|it| it.bytes.taken());
         kept.chain(partial).sum()
     }
 
     #[test]
     fn what_is_on_its_way_counts() {
-        let mut blobs = Blobs::new(100);
-        blobs.keep(Bytes::from(vec![255; 32]), Bytes::from(vec![0; 60]).into());
+        let mut blobs = Blobs::new(100 + ENTRY);
+        let old = Bytes::from(vec![0; 60]);
+        blobs.keep(Bytes::from(vec![255; 32]), old.into());
         for name in 0..PARTIAL as u8 {
             let part = Chunk {
                 digest: Bytes::from(vec![name; 32]),
@@ -284,7 +335,7 @@ mod tests {
                 ..Chunk::default()
             };
             assert_eq!(blobs.put(&part).unwrap().have, 40);
-            assert!(held(&blobs) <= 100, "{}", held(&blobs));
+            assert!(held(&blobs) <= 100 + ENTRY, "{}", held(&blobs));
             assert_eq!(held(&blobs), blobs.size);
         }
         // The newest are those that stay.
@@ -294,7 +345,7 @@ mod tests {
 
     #[test]
     fn the_longest_unused_gives_way() {
-        let mut blobs = Blobs::new(10);
+        let mut blobs = Blobs::new(10 + 2 * ENTRY);
         let names: Vec<Bytes> = (0..3u8).map(|i| Bytes::from(vec![i; 32])).collect();
         blobs.keep(names[0].clone(), Bytes::from_static(b"1234").into());
         blobs.keep(names[1].clone(), Bytes::from_static(b"1234").into());
