@@ -14,6 +14,8 @@ use crate::wire::stubs::compute_node::TrainReply;
 const ANSWERS: usize = 64;
 /// Bytes of the answers kept.
 const ANSWER_BYTES: usize = 256 << 20;
+/// Attempts remembered that were called off before they came: calls on two connections may overtake each other.
+const CALLED_OFF: usize = 256;
 
 /// What a training is a function of, as a digest: the same key has the same answer.
 pub(super) type Key = [u8; 32];
@@ -33,8 +35,11 @@ pub(super) enum Interrupted {
 struct State {
     free: u32,
     /// By ticket: the same attempt may be asked for twice, over a connection that broke and a new one.
-    under_way: BTreeMap<u64, (i64, Arc<AtomicBool>)>,
+    /// Calls that are no attempts have no number.
+    under_way: BTreeMap<u64, (Option<i64>, Arc<AtomicBool>)>,
     tickets: u64,
+    /// Oldest first.
+    called_off: VecDeque<i64>,
     training: BTreeSet<Key>,
     /// Answers with the bytes of their updates, oldest first.
     answers: VecDeque<(Key, TrainReply, Held)>,
@@ -134,12 +139,17 @@ impl Desk {
 
     /// Notes that an attempt is under way.
     pub(super) fn begin(&self, id: i64, deadline: Option<Instant>) -> Attempt<'_> {
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let flag = cancelled.clone();
-        let ticket = self.change(|state| {
+        self.enter(Some(id), deadline)
+    }
+
+    fn enter(&self, id: Option<i64>, deadline: Option<Instant>) -> Attempt<'_> {
+        let (ticket, cancelled) = self.change(|state| {
+            let overtaken = id.is_some_and(|id| state.called_off.contains(&id));
+            let cancelled = Arc::new(AtomicBool::new(overtaken));
             state.tickets += 1;
-            state.under_way.insert(state.tickets, (id, flag));
-            state.tickets
+            let entry = (id, cancelled.clone());
+            state.under_way.insert(state.tickets, entry);
+            (state.tickets, cancelled)
         });
         Attempt {
             desk: self,
@@ -149,13 +159,20 @@ impl Desk {
         }
     }
 
-    /// Calls an attempt off. Says whether it was under way.
+    /// Calls an attempt off, now or when it comes. Says whether it was under way.
     pub(super) fn cancel(&self, id: i64) -> bool {
         self.change(|state| {
             let mut found = false;
-            for (_, cancelled) in state.under_way.values().filter(|(known, _)| *known == id) {
+            let asked = state.under_way.values();
+            for (_, cancelled) in asked.filter(|(known, _)| *known == Some(id)) {
                 cancelled.store(true, Ordering::Relaxed);
                 found = true;
+            }
+            if !found {
+                state.called_off.push_back(id);
+                if state.called_off.len() > CALLED_OFF {
+                    state.called_off.pop_front();
+                }
             }
             found
         })
@@ -172,6 +189,11 @@ impl<'a> Attempt<'a> {
             .deadline
             .is_some_and(|deadline| clock::now() >= deadline);
         over.then_some(Interrupted::Deadline)
+    }
+
+    /// Stops here if there is a reason to.
+    pub(super) fn go_on(&self) -> Result<(), Interrupted> {
+        self.interruption().map_or(Ok(()), Err)
     }
 
     /// Waits until `until` answers, the attempt is interrupted, or `limit` comes, which gives none.
@@ -277,110 +299,4 @@ impl Drop for Attempt<'_> {
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
-mod tests {
-    use std::thread;
-    use std::time::Duration;
-
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn soon() -> Option<Instant> {
-        Some(clock::now() + Duration::from_secs(20))
-    }
-
-    #[test]
-    fn slots_are_waited_for_and_given_back() {
-        let desk = Desk::new(1);
-        let first = desk.begin(1, soon());
-        let slot = first.slot().ok().unwrap();
-        thread::scope(|scope| {
-            let second = scope.spawn(|| {
-                let second = desk.begin(2, soon());
-                second.slot().is_ok()
-            });
-            drop(slot);
-            assert!(second.join().unwrap());
-        });
-        let late = desk.begin(3, Some(clock::now()));
-        let _held = first.slot().ok().unwrap();
-        assert_eq!(late.slot().err(), Some(Interrupted::Deadline));
-    }
-
-    #[test]
-    fn an_attempt_asked_for_twice_is_two_entries() {
-        let desk = Desk::new(1);
-        let first = desk.begin(7, soon());
-        let second = desk.begin(7, soon());
-        assert_eq!(desk.in_hand(), 2);
-        drop(first);
-        assert_eq!(desk.in_hand(), 1);
-        assert!(desk.cancel(7));
-        assert_eq!(second.interruption(), Some(Interrupted::Cancelled));
-    }
-
-    #[test]
-    fn a_leaving_node_hands_back_what_has_not_begun() {
-        let desk = Desk::new(1);
-        let begun = desk.begin(1, soon());
-        let _slot = begun.slot().ok().unwrap();
-        let waiting = desk.begin(2, soon());
-        thread::scope(|scope| {
-            let waiter = scope.spawn(|| waiting.slot().err());
-            desk.leave(clock::now());
-            assert_ne!(waiter.join().unwrap(), None);
-        });
-    }
-
-    #[test]
-    fn pauses_end_by_cancelling() {
-        let desk = Desk::new(1);
-        thread::scope(|scope| {
-            let sleeper = scope.spawn(|| {
-                let attempt = desk.begin(7, None);
-                attempt.pause(clock::now() + Duration::from_secs(60))
-            });
-            while !desk.cancel(7) {
-                thread::yield_now();
-            }
-            assert_eq!(sleeper.join().unwrap(), Err(Interrupted::Cancelled));
-        });
-        assert!(!desk.cancel(7), "it is over");
-    }
-
-    #[test]
-    fn a_training_is_done_once_and_answered_twice() {
-        let desk = Desk::new(2);
-        let attempt = desk.begin(1, soon());
-        let Ok(Asked::New(duty)) = attempt.ask([1; 32]) else {
-            panic!("nobody did it before")
-        };
-        let reply = TrainReply {
-            rows: 5,
-            ..TrainReply::default()
-        };
-        thread::scope(|scope| {
-            let second = scope.spawn(|| {
-                let again = desk.begin(2, soon());
-                match again.ask([1; 32]) {
-                    Ok(Asked::Known(answer)) => answer.0.rows,
-                    _ => -1,
-                }
-            });
-            // The second one asks while the first is still at it.
-            while desk.in_hand() < 2 {
-                thread::yield_now();
-            }
-            duty.fulfil(&reply, Bytes::new().into());
-            assert_eq!(second.join().unwrap(), 5);
-        });
-    }
-
-    #[test]
-    fn a_training_that_failed_is_left_to_the_next() {
-        let desk = Desk::new(2);
-        let attempt = desk.begin(1, soon());
-        drop(attempt.ask([1; 32]));
-        assert!(matches!(attempt.ask([1; 32]), Ok(Asked::New(_))));
-    }
-}
+mod tests;

@@ -32,6 +32,7 @@ impl Worker {
         };
         let mut merged: Option<Metrics> = None;
         for (index, shard) in shards {
+            attempt.go_on().map_err(interrupted)?;
             let (rows, held_out) = self.rows(&place, index, shard)?;
             let rows = fitting(&*model, held_out.map_or(rows, Arc::new))?;
             let found = model
