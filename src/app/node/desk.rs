@@ -142,6 +142,11 @@ impl Desk {
         self.enter(Some(id), deadline)
     }
 
+    /// Notes that a call without a number is under way, which takes its turn like the attempts.
+    pub(super) fn begin_unnumbered(&self, deadline: Option<Instant>) -> Attempt<'_> {
+        self.enter(None, deadline)
+    }
+
     fn enter(&self, id: Option<i64>, deadline: Option<Instant>) -> Attempt<'_> {
         let (ticket, cancelled) = self.change(|state| {
             let overtaken = id.is_some_and(|id| state.called_off.contains(&id));

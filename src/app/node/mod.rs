@@ -3,6 +3,7 @@
 mod benchmark;
 mod blobs;
 mod command_line;
+mod described;
 mod desk;
 #[cfg(all(test, feature = "shuttle"))]
 mod desk_orders;

@@ -1,15 +1,14 @@
-//! The rows of a request: where they are, made comparable where that is asked, and what may be told of them.
+//! The rows of a request: where they are, made comparable where that is asked.
 
 use std::sync::Arc;
 
 use super::blobs::unkept;
 use super::service::{Worker, missing_blob};
 use super::sources::OpenSource;
-use crate::ml::data::{Dataset, MOST_DESCRIBED, Moments, Standard};
+use crate::ml::data::{Dataset, Standard};
 use crate::seed::Seed;
-use crate::wire::convert::fault;
 use crate::wire::request::{self, Place, invalid};
-use crate::wire::stubs::types::{DataRef, Fault, FaultCode, ShardRef};
+use crate::wire::stubs::types::{DataRef, Fault, ShardRef};
 
 impl Worker {
     /// Where the rows of a request are, opened if they are to be opened.
@@ -64,26 +63,6 @@ impl Worker {
             }
         }
     }
-}
-
-/// Fewer rows than this are not described: sums would tell of single ones.
-const FEWEST_DESCRIBED: u64 = 10;
-
-/// Whether sums may be told, and fit into a message.
-pub(super) fn describable(moments: &Moments) -> Result<(), Fault> {
-    if moments.rows < FEWEST_DESCRIBED {
-        let rows = moments.rows;
-        let message = format!(
-            "sums over {rows} rows would tell of single ones; {FEWEST_DESCRIBED} are needed"
-        );
-        return Err(fault(FaultCode::DENIED, message));
-    }
-    let features = moments.columns.len();
-    if features > MOST_DESCRIBED {
-        let message = format!("{features} features; at most {MOST_DESCRIBED} are described");
-        return Err(invalid("data", message, ""));
-    }
-    Ok(())
 }
 
 /// The rows of a request.

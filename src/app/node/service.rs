@@ -8,13 +8,14 @@ use thrift::protocol::TBinaryOutputProtocol;
 use thrift::server::TProcessor;
 
 use super::blobs::{Blobs, unkept};
+use super::described;
 use super::desk::{Attempt, Desk, Interrupted};
 use super::load::Gate;
 use super::residuals::Residuals;
-use super::rows::describable;
 use super::shards::Shards;
 use super::worklog;
 use crate::app::held::{self, Held};
+use crate::app::memory;
 use crate::clock;
 use crate::ml::data::{Dataset, Moments};
 use crate::ml::model::{Model, ModelError};
@@ -113,20 +114,26 @@ impl ComputeNodeHandler for Worker {
     }
 
     fn describe(&self, request: DescribeRequest) -> Result<DescribeReply, Fault> {
-        let shards = request::shards(&request.shards)?;
+        let shards = described::shards(&request)?;
+        let attempt = self.desk.begin_unnumbered(deadline(Some(UNBUDGETED_MS)));
+        let _slot = attempt.slot().map_err(interrupted)?;
         let place = self.place(&request.data, Seed(request.seed.cast_unsigned()))?;
         let mut moments = Moments::default();
         for (index, shard) in shards {
-            let (rows, _) = self.rows(&place, index, shard)?;
+            attempt.go_on().map_err(interrupted)?;
+            let (rows, held_out) = self.rows(&place, index, shard)?;
+            described::check(&shard.name, &rows, held_out.as_ref())?;
             let merged = moments.merge(Moments::of(&rows));
             merged.map_err(|reason| invalid("shards", reason, ""))?;
         }
-        describable(&moments)?;
         Ok(convert::moments::write(&moments))
     }
 
     fn initialise(&self, request: InitialiseRequest) -> Result<InitialiseReply, Fault> {
         let model = request::model(&request.model)?;
+        bearable(&*model, memory::allowed())?;
+        let attempt = self.desk.begin_unnumbered(deadline(Some(UNBUDGETED_MS)));
+        let _slot = attempt.slot().map_err(interrupted)?;
         let parameters = model.initial(Seed(request.seed.cast_unsigned()));
         let name = parameters.digest();
         let bytes = held::encode(&parameters).map_err(|error| unkept(&error))?;
@@ -228,6 +235,20 @@ impl Worker {
     }
 }
 
+/// Whether there is memory for first parameters of a model, and for their bytes.
+fn bearable(model: &dyn Model, allowed: usize) -> Result<(), Fault> {
+    let length = model.layout().byte_length();
+    if length <= allowed / 2 {
+        return Ok(());
+    }
+    let message = format!("the model takes {length} bytes twice; this node may use {allowed}");
+    Err(Fault {
+        retryable: Some(true),
+        hint: Some("take a smaller model, or a node with more memory".to_owned()),
+        ..fault(FaultCode::FAILED, message)
+    })
+}
+
 /// Rows for a model that knows more classes than occur here.
 pub(super) fn fitting(model: &dyn Model, rows: Arc<Dataset>) -> Result<Arc<Dataset>, Fault> {
     if rows.kind() != model.kind() {
@@ -253,6 +274,9 @@ pub(super) fn fitting(model: &dyn Model, rows: Arc<Dataset>) -> Result<Arc<Datas
 
 /// Nothing is waited for without an end: a request without a budget, or with one beyond reason, has this.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Calls that name no budget wait so long for their turn.
+const UNBUDGETED_MS: i64 = 60_000;
 
 pub(super) fn deadline(budget_ms: Option<i64>) -> Option<Instant> {
     let given = budget_ms.map(|budget| u64::try_from(budget).unwrap_or(0));
@@ -291,5 +315,18 @@ pub(super) fn untrained(attempt: &Attempt<'_>, error: &ModelError) -> Fault {
         (ModelError::Cancelled, Some(why)) => interrupted(why),
         (ModelError::Cancelled, None) => interrupted(Interrupted::Cancelled),
         (error, _) => fault(FaultCode::FAILED, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_parameters_fit_into_the_memory_there_is() {
+        let model = request::model("softmax:99-10").unwrap();
+        assert!(bearable(&*model, 8_000).is_ok());
+        let refused = bearable(&*model, 7_999).unwrap_err();
+        assert!(refused.message.contains("4000 bytes"), "{refused}");
     }
 }

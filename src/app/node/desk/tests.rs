@@ -51,6 +51,7 @@ fn a_cancel_that_overtakes_its_attempt_is_remembered() {
     let again = desk.begin(7, soon());
     assert_eq!(again.go_on(), Err(Interrupted::Cancelled));
     assert_eq!(desk.begin(8, soon()).go_on(), Ok(()));
+    assert_eq!(desk.begin_unnumbered(soon()).go_on(), Ok(()));
     for id in 100..10_000 {
         desk.cancel(id);
     }
