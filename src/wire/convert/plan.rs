@@ -49,7 +49,8 @@ const ATTACKERS: f64 = 0.2;
 /// Everything that is wrong with it.
 pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Problem>> {
     let mut reader = Reader::default();
-    let (model, data) = (reader.model(plan), reader.data(plan.data.as_ref()));
+    let seed = plan.seed.unwrap_or(SEED);
+    let (model, data) = (reader.model(plan), reader.data(plan.data.as_ref(), seed));
     let kinds = Kinds::of(&model, &data.spec);
     let mut read = Plan {
         model,
@@ -58,7 +59,7 @@ pub fn read(plan: &coordinator::Plan) -> Result<(Plan, Option<Initial>), Vec<Pro
         training: reader.training(plan.training.as_ref(), kinds.known().unwrap_or_default()),
         schedule: reader.schedule(plan.schedule.as_deref()),
         strategy: reader.strategy(plan.strategy.as_deref().unwrap_or("fedavg")),
-        seed: Seed(plan.seed.unwrap_or(SEED).cast_unsigned()),
+        seed: Seed(seed.cast_unsigned()),
         cohort: plan.cohort.map(|cohort| reader.whole("cohort", cohort)),
         quorum: plan.quorum,
         codec: reader.codec(plan.codec.as_deref().unwrap_or(RAW), plan.data.as_ref()),
@@ -182,7 +183,7 @@ impl Reader {
         model.to_owned()
     }
 
-    fn data(&mut self, data: Option<&DataRef>) -> DataPlan {
+    fn data(&mut self, data: Option<&DataRef>, run_seed: i64) -> DataPlan {
         let spec = data.map_or(DEFAULT_DATA, |data| data.spec.as_str());
         self.check_data(spec);
         let partition = data.and_then(|data| data.partition.clone());
@@ -192,6 +193,15 @@ impl Reader {
             self.wrong("data.partition", error);
         }
         let standardise = self.standardise(data);
+        if let Some(other) = data
+            .and_then(|data| data.seed)
+            .filter(|&seed| seed != run_seed)
+        {
+            let message = format!(
+                "{other}: rows are made and dealt by the seed of the run, which is {run_seed}; leave it out"
+            );
+            self.wrong("data.seed", message);
+        }
         DataPlan {
             spec: spec.to_owned(),
             partition,
@@ -334,7 +344,18 @@ impl Reader {
     }
 
     fn initial(&mut self, plan: &coordinator::Plan) -> Option<Initial> {
-        let (tensors, payload) = (plan.layout.as_ref()?, plan.parameters.as_ref()?);
+        let (tensors, payload) = match (&plan.layout, &plan.parameters) {
+            (Some(tensors), Some(payload)) => (tensors, payload),
+            (None, None) => return None,
+            (Some(_), None) => {
+                self.wrong("layout", "it is given without the `parameters` it is of");
+                return None;
+            }
+            (None, Some(_)) => {
+                self.wrong("parameters", "they are given without their `layout`");
+                return None;
+            }
+        };
         let read = || -> Result<Initial, Invalid> {
             let layout = foreign::layout(tensors)?;
             foreign::payload_length(payload, RAW, layout.byte_length())?;

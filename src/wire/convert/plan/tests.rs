@@ -134,3 +134,30 @@ fn plans_of_real_values_get_their_objective_and_what_disagrees_is_named() {
         ]
     );
 }
+
+#[test]
+fn what_would_be_left_out_without_a_word_is_refused() {
+    let of_data = |seed| coordinator::Plan {
+        seed: Some(7),
+        data: Some(DataRef {
+            spec: DEFAULT_DATA.to_owned(),
+            seed,
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    assert!(read(&of_data(None)).is_ok() && read(&of_data(Some(7))).is_ok());
+    let problems = read(&of_data(Some(8))).unwrap_err();
+    assert_eq!(problems[0].field, "plan.data.seed");
+    assert!(problems[0].message.contains("which is 7"), "{problems:?}");
+    let layout = coordinator::Plan {
+        layout: Some(Vec::new()),
+        ..Default::default()
+    };
+    assert_eq!(read(&layout).unwrap_err()[0].field, "plan.layout");
+    let parameters = coordinator::Plan {
+        parameters: Some(Default::default()),
+        ..Default::default()
+    };
+    assert_eq!(read(&parameters).unwrap_err()[0].field, "plan.parameters");
+}
