@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::blobs::unkept;
 use super::desk::{Asked, Attempt};
-use super::residuals::Residuals;
+use super::residuals::{Forgotten, Residuals};
 use super::service::{Worker, deadline, fitting, interrupted, untrained};
 use crate::app::held::{self, Held};
 use crate::clock;
@@ -200,7 +200,9 @@ impl<'a> Task<'a> {
                     let encoded = self.codec.encode_with_residual(values, rest, &mut bytes);
                     encoded.map(|()| bytes)
                 };
-                residuals.with(&request.run, shard, request.round, values.len(), encode)
+                residuals
+                    .with(&request.run, shard, request.round, values.len(), encode)
+                    .map_err(forgotten)?
             }
             _ => codec::encode(&*self.codec, update),
         };
@@ -211,6 +213,13 @@ impl<'a> Task<'a> {
 fn unflippable() -> Fault {
     let message = "the rows have real values, and no labels that could be flipped";
     invalid("flip_labels", message, "")
+}
+
+fn forgotten(what: Forgotten) -> Fault {
+    Fault {
+        hint: Some("start the run anew, or use another codec".to_owned()),
+        ..fault(FaultCode::FAILED, what.to_string())
+    }
 }
 
 fn unsent(error: CodecError) -> Fault {
