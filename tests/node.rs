@@ -11,8 +11,8 @@ use roundtable::clock;
 use roundtable::wire::convert;
 use roundtable::wire::rpc::CallError;
 use roundtable::wire::stubs::compute_node::{
-    CancelRequest, EvaluateRequest, HeartbeatRequest, HelloRequest, InitialiseRequest, TrainReply,
-    TrainRequest, Training,
+    CancelRequest, EvaluateRequest, Fold, HeartbeatRequest, HelloRequest, InitialiseRequest,
+    TrainReply, TrainRequest, Training,
 };
 use roundtable::wire::stubs::types::{
     Chunk, ChunkRequest, DataRef, Fault, FaultCode, Payload, ShardRef,
@@ -321,6 +321,47 @@ fn wrong_requests_are_faults_and_the_connection_goes_on() {
         "each is a fault with its code, and the connection goes on",
         "all of them",
     );
+}
+
+/// The largest value of an update, either way.
+fn reach(reply: &TrainReply) -> f32 {
+    let bytes = reply.update.inline_data.as_ref().expect("a short one");
+    let values = bytes
+        .chunks_exact(4)
+        .map(|value| f32::from_le_bytes(value.try_into().expect("four bytes")));
+    values.fold(0.0, |most, value| most.max(value.abs()))
+}
+
+#[test]
+fn a_codec_that_rounds_beyond_the_largest_update_is_a_fault() {
+    let node = Program::node(&["0"]);
+    let mut client = dial(&node);
+    let mut train = request(&mut client);
+    let reached = (1..40).find_map(|step| {
+        train.training.learning_rate = 0.1 + 0.01 * f64::from(step);
+        let both = [0, 1].map(|index| {
+            train.shards[0].index = index;
+            reach(&ask(&mut client, |node| node.train(&train)).expect("an update"))
+        });
+        let most = both[0].max(both[1]);
+        // `bf16` keeps the upper half, rounded to the nearest.
+        (most.to_bits() & 0xffff > 0x8000).then_some(most)
+    });
+    train.shards = [0, 1]
+        .map(|index| ShardRef {
+            index,
+            ..ShardRef::default()
+        })
+        .to_vec();
+    train.fold = Some(Fold {
+        bits: 20,
+        by_rows: false,
+    });
+    train.largest_update = reached.map(f64::from);
+    ask(&mut client, |node| node.train(&train)).expect("it reaches so far, and no farther");
+    train.codec = Some("bf16".to_owned());
+    let said = fault(&mut client, |node| node.train(&train));
+    assert_eq!(said.code, FaultCode::FAILED, "{said:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::residuals::{Forgotten, Residuals};
 use super::service::{Worker, deadline, fitting, interrupted, untrained};
 use crate::app::held::{self, Held};
 use crate::clock;
-use crate::fed::aggregate::ExactSum;
+use crate::fed::aggregate::{Addend, ExactSum, Scale};
 use crate::ml::model::{Model, Start, Trained};
 use crate::ml::parameters::{Parameters, Values};
 use crate::ml::training::Training;
@@ -28,8 +28,8 @@ struct Task<'a> {
     how: Training,
     shards: Vec<(usize, &'a ShardRef)>,
     codec: Arc<dyn Codec>,
-    /// Of several shards: the empty sum, and whether they weigh as many as their rows.
-    sum: Option<(ExactSum, bool)>,
+    /// Of several shards: how their updates are summed, and whether they weigh as many as their rows.
+    fold: Option<(Scale, bool)>,
 }
 
 impl Worker {
@@ -75,6 +75,12 @@ impl Worker {
         let seed = Seed(request.seed.cast_unsigned());
         let start = self.parameters(&*task.model, parameters)?;
         let correction = self.correction(&task)?;
+        // Not before the parameters are here: a short request could ask for a long sum.
+        let elements = start.layout().elements();
+        let mut sum = task
+            .fold
+            .take()
+            .map(|(scale, _)| ExactSum::new(scale, elements));
         let place = self.place(&request.data, seed)?;
         let mut results = Vec::with_capacity(task.shards.len());
         let mut epochs = 0;
@@ -99,15 +105,18 @@ impl Worker {
                 .map_err(|error| untrained(attempt, &error))?;
             within(&trained.update, request.largest_update)?;
             epochs = trained.epochs.max(epochs);
-            update = task.take(&mut trained, &self.residuals)?;
+            match &mut sum {
+                None => update = task.encode(&trained.update, &self.residuals)?,
+                Some(sum) => task.fold(&mut trained, sum)?,
+            }
             results.push(ShardResult {
                 rows: count(trained.rows),
                 loss: trained.loss,
             });
         }
-        let codec = match &task.sum {
+        let codec = match &sum {
             None => task.codec.name(),
-            Some((sum, _)) => {
+            Some(sum) => {
                 let mut bytes = Vec::with_capacity(sum.byte_length());
                 sum.to_bytes(&mut bytes);
                 update = Bytes::from(bytes).into();
@@ -119,7 +128,7 @@ impl Worker {
             loss: mean_loss(&results),
             epochs: Some(small(epochs)),
             seconds: Some((clock::now() - begun).as_secs_f64()),
-            shards: task.sum.is_some().then_some(results),
+            shards: sum.is_some().then_some(results),
             update: Payload::default(),
         };
         Ok((reply, codec, update))
@@ -153,7 +162,6 @@ impl<'a> Task<'a> {
         let model = request::model(&request.model)?;
         let length = request::parameters(&*model, &request.layout, &request.parameters)?;
         let layout = model.layout();
-        let fold = request::fold(request, layout.dtype())?;
         let how = request::training(&request.training)?;
         request::objective(&*model, &how)?;
         let task = Task {
@@ -161,29 +169,26 @@ impl<'a> Task<'a> {
             codec: request::codec(request, layout.dtype())?,
             how,
             shards: request::shards(&request.shards)?,
-            sum: fold.map(|(scale, by_rows)| (ExactSum::new(scale, layout.elements()), by_rows)),
+            fold: request::fold(request, layout.dtype())?,
             model,
         };
         Ok((task, length))
     }
 
-    /// Adds an update to the sum, or gives its bytes if it is the only one.
-    fn take(&mut self, trained: &mut Trained, residuals: &Residuals) -> Result<Held, Fault> {
-        if self.sum.is_none() {
-            return self.encode(&trained.update, residuals);
-        }
+    /// Adds an update to the sum of several.
+    fn fold(&self, trained: &mut Trained, sum: &mut ExactSum) -> Result<(), Fault> {
         codec::through(&*self.codec, &mut trained.update).map_err(unsent)?;
-        let Some((sum, by_rows)) = &mut self.sum else {
-            return Ok(Bytes::new().into());
-        };
-        let weight = if *by_rows { trained.rows } else { 1 };
+        let by_rows = self.request.fold.as_ref().is_some_and(|fold| fold.by_rows);
+        let weight = if by_rows { trained.rows } else { 1 };
         let limit = sum.scale().weight_limit();
         if weight > limit.saturating_sub(sum.weight()) {
             let message = format!("the updates weigh more than {limit}; the sum could overflow");
             return Err(invalid("fold.bits", message, "use fewer fraction bits"));
         }
-        sum.fold(&trained.update.to_bytes(), weight);
-        Ok(Bytes::new().into())
+        // A codec may have rounded a value to beyond the largest.
+        let bytes = trained.update.to_bytes();
+        sum.fold_all(&[Addend::update(&bytes, weight)], 1)
+            .map_err(|error| too_large(error.to_string()))
     }
 
     /// The only update as it travels.
@@ -247,8 +252,12 @@ fn within(update: &Parameters, largest: Option<f64>) -> Result<(), Fault> {
         return Ok(());
     }
     let message = format!("the update reaches {found}; allowed is {largest} either way");
-    Err(Fault {
+    Err(too_large(message))
+}
+
+fn too_large(message: String) -> Fault {
+    Fault {
         hint: Some("a smaller learning rate may help".to_owned()),
         ..fault(FaultCode::FAILED, message)
-    })
+    }
 }
