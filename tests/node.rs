@@ -3,6 +3,8 @@
 mod effort;
 mod programs;
 
+use std::fs;
+
 use bytes::Bytes;
 use roundtable::app::dial::{self, CallFailed, Dialled, Node};
 use roundtable::app::held::{Held, PIECE};
@@ -321,6 +323,38 @@ fn wrong_requests_are_faults_and_the_connection_goes_on() {
         "each is a fault with its code, and the connection goes on",
         "all of them",
     );
+}
+
+#[test]
+fn an_answer_is_not_given_again_when_its_file_has_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = folder.path().join("rows.csv");
+    let write = |scale: f32| {
+        let row = |i: u8| format!("{}.5,{},{}\n", f32::from(i) * scale, i, i % 2);
+        fs::write(&rows, (0..40).map(row).collect::<String>()).expect("rows are written");
+    };
+    write(1.0);
+    let root = folder.path().to_str().expect("a name");
+    let node = Program::node(&["0", "--data-root", root]);
+    let mut client = dial(&node);
+    let first = InitialiseRequest {
+        model: "softmax:2-2".to_owned(),
+        seed: 1,
+    };
+    let first = ask(&mut client, |node| node.initialise(&first)).expect("first parameters");
+    let mut train = TrainRequest {
+        model: "softmax:2-2".to_owned(),
+        layout: first.layout,
+        parameters: first.parameters,
+        ..request(&mut client)
+    };
+    train.data.spec = "path:rows.csv".to_owned();
+    train.data.shards = Some(1);
+    let before = ask(&mut client, |node| node.train(&train)).expect("an update");
+    // Of another length too, so that it does not depend on how fine the file system's clock is.
+    write(100.0);
+    let after = ask(&mut client, |node| node.train(&train)).expect("an update");
+    assert_ne!(before.update, after.update);
 }
 
 /// The largest value of an update, either way.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use thrift::protocol::TBinaryOutputProtocol;
 
 use super::codec::{CODECS, Codec};
 use super::convert::plan::step_rule;
 use super::convert::{RAW, fault, foreign, tensors};
 use super::stubs::compute_node as wire;
 use super::stubs::types::{DataRef, Fault, FaultCode, Payload, Problem, ShardRef, Tensor};
+use super::value::Value;
 use crate::fed::aggregate::Scale;
 use crate::ml::data::{DATA, Request};
 use crate::ml::layout::DType;
@@ -201,31 +203,73 @@ fn content(payload: &Payload) -> [u8; 32] {
     }
 }
 
-/// A digest of all that the answer to a training depends on.
+/// A digest of all in a request that the answer to a training depends on: every field, in full, but those that say who
+/// asks for how long. Parameters count by what they are, however they travel.
 pub fn key(request: &wire::TrainRequest) -> [u8; 32] {
+    let rest = wire::TrainRequest {
+        attempt: 0,
+        budget_ms: None,
+        may_refuse: None,
+        parameters: Payload::default(),
+        correction: None,
+        ..request.clone()
+    };
+    let mut bytes = TBinaryOutputProtocol::new(Vec::new(), true);
+    rest.write(&mut bytes).expect("memory takes it all");
     let mut hash = Sha256::new();
     hash.update(content(&request.parameters));
+    hash.update([u8::from(request.correction.is_some())]);
     if let Some(correction) = &request.correction {
         hash.update(content(correction));
     }
-    let rest = format!(
-        "{} {} {} {:?} {:?} {:?} {} {:?} {:?} {:?} {}",
-        request.run,
-        request.round,
-        request.model,
-        request.data,
-        request.shards,
-        request.training,
-        request.seed,
-        request.fold,
-        request.codec,
-        request.flip_labels,
-        request.correction.is_some()
-    );
-    hash.update(rest.as_bytes());
-    for shard in &request.shards {
-        // In full: what is shown for people is short.
-        hash.update(shard.digest.as_deref().unwrap_or_default());
-    }
+    hash.update(bytes.transport);
     hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_known_by_all_that_it_depends_on() {
+        let standard = |last: u8| {
+            let mut pairs = vec![0; 4_096];
+            pairs.push(last);
+            Some(Bytes::from(pairs))
+        };
+        let asked = wire::TrainRequest {
+            data: DataRef {
+                standard: standard(1),
+                ..DataRef::default()
+            },
+            shards: vec![ShardRef {
+                digest: Some(Bytes::from(vec![1; 32])),
+                ..ShardRef::default()
+            }],
+            ..wire::TrainRequest::default()
+        };
+        let again = wire::TrainRequest {
+            attempt: 7,
+            budget_ms: Some(5),
+            may_refuse: Some(true),
+            ..asked.clone()
+        };
+        assert_eq!(key(&asked), key(&again));
+        let spoilt: [fn(&mut wire::TrainRequest); 4] = [
+            |other| other.shards[0].digest = Some(Bytes::from([[1; 31].as_slice(), &[2]].concat())),
+            |other| other.correction = Some(Payload::default()),
+            |other| other.training.plateau = Some(0.0),
+            |other| other.round = 1,
+        ];
+        for spoil in spoilt {
+            let mut other = asked.clone();
+            spoil(&mut other);
+            assert_ne!(key(&asked), key(&other), "{other:?}");
+        }
+        let mut other = asked.clone();
+        other.data.standard = standard(2);
+        assert_ne!(key(&asked), key(&other), "they differ in the last byte");
+    }
 }

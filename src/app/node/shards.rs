@@ -161,7 +161,7 @@ impl Shards {
     }
 
     /// The newest change below what a `path:` spec names, and the bytes of all files there.
-    fn stamp(&self, spec: &str) -> Stamp {
+    pub(super) fn stamp(&self, spec: &str) -> Stamp {
         let path = self.path_of(spec)?;
         if !path.is_dir() {
             return stamp_of(&path);

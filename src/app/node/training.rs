@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use super::blobs::unkept;
-use super::desk::{Asked, Attempt};
+use super::desk::{Asked, Attempt, Key};
 use super::residuals::{Forgotten, Residuals};
 use super::service::{Worker, deadline, fitting, interrupted, untrained};
 use crate::app::held::{self, Held};
@@ -40,7 +41,7 @@ impl Worker {
         let attempt = self
             .desk
             .begin(request.attempt, deadline(request.budget_ms));
-        let key = request::key(request);
+        let key = self.key(request);
         let asked = attempt.ask(key);
         let duty = match asked.map_err(interrupted)? {
             Asked::Known(answer) => {
@@ -136,6 +137,15 @@ impl Worker {
 }
 
 impl Worker {
+    /// A digest of all that the answer depends on: the request, and the files that it names.
+    fn key(&self, request: &TrainRequest) -> Key {
+        let mut hash = Sha256::new();
+        hash.update(request::key(request));
+        let stamp = self.shards.stamp(&request.data.spec);
+        hash.update(format!("{stamp:?}"));
+        hash.finalize().into()
+    }
+
     /// What is added to the gradients of the only shard.
     fn correction(&self, task: &Task) -> Result<Option<Parameters>, Fault> {
         let Some(payload) = &task.request.correction else {
