@@ -9,8 +9,15 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use programs::{Program, dial, has_packages, has_python, until_nodes};
+use programs::{PATIENCE, Program, has_packages, has_python, until_nodes};
+use roundtable::app::dial::{self, CallFailed, Dialled, Node};
+use roundtable::clock;
+use roundtable::wire::rpc::CallError;
+use roundtable::wire::stubs::compute_node::{
+    EvaluateRequest, InitialiseRequest, TrainRequest, Training,
+};
 use roundtable::wire::stubs::coordinator::NodeState;
+use roundtable::wire::stubs::types::{FaultCode, ShardRef};
 
 const PYTHON: &[&str] = &["thriftpy2", "numpy", "sklearn", "matplotlib"];
 
@@ -120,7 +127,7 @@ impl Stage {
     /// Waits until all nodes have joined.
     fn settle(&self) {
         let up = |nodes: &[_]| nodes.len() == self.nodes.len();
-        let mut client = dial(&self.coordinator);
+        let mut client = programs::dial(&self.coordinator);
         until_nodes(&mut client, |nodes| {
             up(nodes) && nodes.iter().all(|node| node.state == NodeState::UP)
         });
@@ -160,7 +167,112 @@ fn a_node_in_python_takes_its_leave() {
     stage.nodes[0].signal("TERM");
     assert!(stage.nodes[0].wait().success());
     // One that was only gone would stay in the list, as down.
-    until_nodes(&mut dial(&stage.coordinator), <[_]>::is_empty);
+    until_nodes(&mut programs::dial(&stage.coordinator), <[_]>::is_empty);
+}
+
+/// A node in Python for rows of two classes by the sign of their first feature, and what to ask of it.
+fn of_two_classes(
+    folder: &Path,
+    model: &str,
+    options: &[&str],
+) -> (Program, Dialled<Node>, TrainRequest) {
+    let rows = folder.join("two.csv");
+    let row = |i: i32| format!("{},{},{}\n", i % 7 - 3, i % 5, i32::from(i % 7 > 2));
+    let text: String = (0..60).map(row).collect();
+    std::fs::write(&rows, text).expect("rows are written");
+    let node = Program::start(python("sklearn_node.py").arg(&rows).args(options));
+    let mut client = dial::node(&node.address.into(), PATIENCE).expect("it answers");
+    let first = InitialiseRequest {
+        model: model.to_owned(),
+        seed: 1,
+    };
+    let first = ask(&mut client, |node| node.initialise(&first)).expect("first parameters");
+    let request = TrainRequest {
+        model: model.to_owned(),
+        layout: first.layout,
+        parameters: first.parameters,
+        shards: vec![ShardRef {
+            name: "two.csv".to_owned(),
+            ..ShardRef::default()
+        }],
+        training: Training {
+            learning_rate: 0.1,
+            epochs: Some(2),
+            ..Training::default()
+        },
+        ..TrainRequest::default()
+    };
+    (node, client, request)
+}
+
+fn ask<T>(
+    node: &mut Dialled<Node>,
+    call: impl FnOnce(&mut Node) -> Result<T, CallError>,
+) -> Result<T, CallFailed> {
+    node.call("call", clock::now() + PATIENCE, call)
+}
+
+#[test]
+fn scikit_learn_sends_the_intercept_of_two_classes() {
+    if !has_python(PYTHON) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (node, mut client, train) = of_two_classes(folder.path(), "sklearn-sgd", &[]);
+    let update = ask(&mut client, |node| node.train(&train)).expect("an update");
+    let bytes = update.update.inline_data.expect("a short one");
+    // Two weights and the intercept.
+    assert_eq!(bytes.len(), 12);
+    assert_ne!(bytes[8..], [0; 4], "the intercept was trained");
+    // The same attempt over a second connection, as after one that broke.
+    let again = || {
+        let mut client = dial::node(&node.address.into(), PATIENCE).expect("it answers");
+        ask(&mut client, |node| node.train(&train)).map(|reply| reply.rows)
+    };
+    let rows = std::thread::scope(|scope| {
+        let both = [scope.spawn(again), scope.spawn(again)];
+        both.map(|thread| thread.join().expect("no panic").expect("an update"))
+    });
+    assert_eq!(rows, [60, 60]);
+}
+
+#[test]
+fn scikit_learn_trains_as_it_is_asked_or_says_so() {
+    if !has_python(PYTHON) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = ["--classes", "17"];
+    let (_node, mut client, train) = of_two_classes(folder.path(), "mlp:2-4-17", &options);
+    let mut update = |batch, plateau| {
+        let mut train = train.clone();
+        train.training.batch = batch;
+        train.training.plateau = plateau;
+        ask(&mut client, |node| node.train(&train)).map(|reply| reply.update)
+    };
+    let whole = update(None, None).expect("an update");
+    assert_eq!(update(Some(60), None).expect("an update"), whole);
+    assert_ne!(update(Some(10), None).expect("an update"), whole);
+    let Err(CallFailed::Fault(fault)) = update(None, Some(0.1)) else {
+        panic!("it does not know a plateau");
+    };
+    assert_eq!(fault.code, FaultCode::INVALID);
+    let mut confusion = |full| {
+        let evaluate = EvaluateRequest {
+            model: train.model.clone(),
+            layout: train.layout.clone(),
+            parameters: train.parameters.clone(),
+            shards: train.shards.clone(),
+            full,
+            ..EvaluateRequest::default()
+        };
+        let found = ask(&mut client, |node| node.evaluate(&evaluate)).expect("metrics");
+        found.metrics.confusion.map(|counts| counts.len())
+    };
+    assert_eq!(
+        (confusion(None), confusion(Some(true))),
+        (None, Some(17 * 17))
+    );
 }
 
 #[test]
@@ -249,6 +361,11 @@ fn the_notebook_and_the_client_plot_a_run() {
     let said = done(&mut notebook);
     assert!(said.contains("round  10  accuracy 0.9"), "{said}");
     assert!(said.contains("2 participants: mean 0."), "{said}");
+
+    // Rows with real values have no accuracy.
+    let asked = ["127.0.0.1", &stage.port(), "synthetic-linear:"];
+    let loss = done(python("client.py").args(asked).args(["auto", "2"]));
+    assert!(loss.trim().parse::<f64>().is_ok(), "{loss}");
 
     let output = python("client.py")
         .args(["127.0.0.1", &stage.port(), "nowhere:"])

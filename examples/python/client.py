@@ -1,4 +1,5 @@
-"""A client in Python by the IDL alone: asks a coordinator for a run, follows it, and prints the accuracy.
+"""A client in Python by the IDL alone: asks a coordinator for a run, follows it, and prints the accuracy, or the
+loss where rows have real values.
 
     pip install thriftpy2
     python client.py HOST PORT [DATA] [MODEL] [ROUNDS] [--plot accuracy.png]
@@ -44,11 +45,22 @@ def follow(client, run):
                 return
 
 
+def measure(report):
+    """What a round is judged by, and its value: the accuracy, or the loss where rows have real values; or None."""
+    if report.metrics is None:
+        return None
+    if report.metrics.accuracy is None:
+        return "loss", report.metrics.loss
+    return "accuracy", report.metrics.accuracy
+
+
 def plot(rounds, path=None):
-    """Accuracy by round, on the screen or in a file."""
+    """Accuracy, or loss, by round, on the screen or in a file."""
     import matplotlib.pyplot as plt
-    plt.plot([r.round for r in rounds], [r.metrics.accuracy for r in rounds], marker="o")
-    plt.xlabel("round"), plt.ylabel("accuracy on held-out rows"), plt.grid(alpha=0.3)
+    measured = [(r.round, *measure(r)) for r in rounds if measure(r)]
+    plt.plot([number for number, _, _ in measured], [value for _, _, value in measured], marker="o")
+    plt.xlabel("round"), plt.ylabel("%s on held-out rows" % (measured[-1][1] if measured else "accuracy"))
+    plt.grid(alpha=0.3)
     plt.savefig(path) if path else plt.show()
 
 
@@ -64,7 +76,8 @@ def main():
         client = connect(given.host, given.port)
         for report in follow(client, submit(client, given.data, model=given.model, rounds=given.rounds)):
             rounds.append(report)
-            print("round %d  accuracy %.4f" % (report.round, report.metrics.accuracy), file=sys.stderr)
+            said = "  %s %.4f" % measure(report) if measure(report) else ""
+            print("round %d%s" % (report.round, said), file=sys.stderr)
     except types.Fault as fault:
         problems = ["%s: %s" % (problem.field, problem.message) for problem in fault.problems or []]
         sys.exit("error: %s" % ("; ".join(problems) or fault.message))
@@ -72,7 +85,8 @@ def main():
         sys.exit("error: %s" % failed)
     if given.plot:
         plot(rounds, given.plot)
-    print("%.4f" % rounds[-1].metrics.accuracy)
+    if rounds and measure(rounds[-1]):
+        print("%.4f" % measure(rounds[-1])[1])
 
 
 if __name__ == "__main__":

@@ -34,42 +34,47 @@ def parameters(request):
     return values[:-width].reshape(shapes[0]).copy(), values[-width:].copy()
 
 
-def softmax(W, b):
+def softmax(W, b, X, y):
     scores = X @ W + b
     p = np.exp(scores - scores.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
-    return p, float(-np.log(p[np.arange(len(y)), y] + 1e-30).mean())
+    loss = -np.log(p[np.arange(len(y)), y] + 1e-30).sum()
+    return p, p - np.eye(W.shape[1], dtype=p.dtype)[y], float(loss)
 
 
 class Node:
     def hello(self, request):
         hosted = [node.HostedShard(NAME, len(y), X.shape[1], CLASSES)]
-        hello = types.Hello(1, 0, "python-example", {"evaluate"})
-        return node.HelloReply(hello, INCARNATION, slots=1, hosted=hosted)
+        return node.HelloReply(types.Hello(1, 0, "python-example", {"evaluate"}), INCARNATION, slots=1, hosted=hosted)
 
     def heartbeat(self, request):
         return node.HeartbeatReply(INCARNATION, load=0.0)
 
     def train(self, request):
-        start, (W, b) = time.time(), parameters(request)
-        W0, b0 = W.copy(), b.copy()
-        for _ in range(request.training.epochs or 1):
-            p, loss = softmax(W, b)
-            p[np.arange(len(y)), y] -= 1
-            W -= request.training.learning_rate * X.T @ p / len(y)
-            b -= request.training.learning_rate * p.mean(0)
+        start, (W, b), how = time.time(), parameters(request), request.training
+        if how.plateau is not None or (how.objective or "cross-entropy") != "cross-entropy":
+            raise types.Fault(types.FaultCode.INVALID, "only `cross-entropy` without plateau is known here")
+        W0, b0, size = W.copy(), b.copy(), how.batch or len(y)
+        # All chance comes from the request, so that it has the same answer when it is asked again.
+        chance = np.random.default_rng([request.seed % 2**63, request.round, request.shards[0].index])
+        for _ in range(how.epochs or 1):
+            order, loss = chance.permutation(len(y)), 0.0
+            for rows in np.split(order, range(size, len(y), size)):
+                _, error, summed = softmax(W, b, X[rows], y[rows])
+                W -= how.learning_rate * X[rows].T @ error / len(rows)
+                b -= how.learning_rate * error.mean(0)
+                loss += summed / len(y)
         data = np.concatenate([(W - W0).ravel(), b - b0]).astype("<f4").tobytes()
-        update = types.Payload("raw", len(data), inline_data=data)
-        return node.TrainReply(update, len(y), loss, seconds=time.time() - start)
+        return node.TrainReply(types.Payload("raw", len(data), inline_data=data), len(y), loss, seconds=time.time() - start)
 
     def evaluate(self, request):  # on the rows it trains on; roundtable_node.py holds some out
-        p, loss = softmax(*parameters(request))
+        p, _, loss = softmax(*parameters(request), X, y)
         correct = int((p.argmax(1) == y).sum())
-        return node.EvaluateReply(types.Metrics(len(y), loss, correct / len(y), correct))
+        return node.EvaluateReply(types.Metrics(len(y), loss / len(y), correct / len(y), correct))
 
 
-port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-listener = TServerSocket("127.0.0.1", port, client_timeout=None)  # otherwise idle peers are dropped
+# Without `client_timeout=None` idle peers are dropped.
+listener = TServerSocket("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0, client_timeout=None)
 listener.listen()
 print("listening on 127.0.0.1:%d" % listener.sock.getsockname()[1], flush=True)
 listener.listen = lambda: None  # it listens already; serve() would bind again

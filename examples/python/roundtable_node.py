@@ -48,7 +48,7 @@ class Service:
     def __init__(self, learner, name, X, y, classes):
         self.learner, self.name, self.X, self.y, self.classes = learner, name, X, y, classes
         self.incarnation = secrets.randbits(62)  # another one whenever the node starts
-        self.under_way, self.blobs = {}, {}
+        self.under_way, self.blobs = {}, {}  # attempts by the event that calls them off: one may be asked for twice
         self.working = threading.Lock()  # one task at a time, which `slots` promises
 
     @answering
@@ -74,11 +74,13 @@ class Service:
     def train(self, request):
         if (request.training.objective or "cross-entropy") != "cross-entropy":
             raise ValueError("objective `%s` is not known here" % request.training.objective)
+        if request.training.plateau is not None:
+            raise ValueError("`plateau` is not known here: every epoch is trained")
         # All chance comes from the request, so that it has the same answer when it is asked again.
         chance = "%d %d %d" % (request.seed, request.round, request.shards[0].index)
         seed = int.from_bytes(hashlib.sha256(chance.encode()).digest()[:4], "big")
         over, begun = threading.Event(), time.monotonic()
-        self.under_way[request.attempt] = over
+        self.under_way[over] = request.attempt
 
         def tick():
             if over.is_set():
@@ -91,7 +93,7 @@ class Service:
                 old, (X, y), _ = self.read(request)
                 new, loss = self.learner.fit(request.model, old, X, y, request.training, seed, tick)
         finally:
-            del self.under_way[request.attempt]
+            del self.under_way[over]
         update = self.payload([n - o for n, o in zip(new, old)])
         return node.TrainReply(update, len(y), float(loss), seconds=time.monotonic() - begun)
 
@@ -101,17 +103,17 @@ class Service:
             arrays, _, (X, y) = self.read(request)
             scores = np.asarray(self.learner.scores(request.model, arrays, X), dtype=np.float64)
         said, loss = scores.argmax(1), -np.log(scores[np.arange(len(y)), y].clip(1e-15)).mean()
-        confusion = np.zeros((scores.shape[1],) * 2, np.int64)
-        np.add.at(confusion, (y, said), 1)
-        correct = int((said == y).sum())
-        return node.EvaluateReply(
-            types.Metrics(len(y), float(loss), correct / len(y), correct, confusion.ravel().tolist()))
+        classes, correct, confusion = scores.shape[1], int((said == y).sum()), None
+        if classes <= (512 if request.full else 16):  # of more it would be long
+            counts = np.bincount(y * classes + said, minlength=classes * classes)
+            confusion = counts.tolist()
+        return node.EvaluateReply(types.Metrics(len(y), float(loss), correct / len(y), correct, confusion))
 
     def cancel(self, request):
-        over = self.under_way.get(request.attempt)
-        if over:
+        found = [over for over, attempt in list(self.under_way.items()) if attempt == request.attempt]
+        for over in found:
             over.set()
-        return node.CancelReply(over is not None)
+        return node.CancelReply(bool(found))
 
     def read(self, request):
         """Parameters as arrays, rows to train on, rows held out. ValueError if the request does not fit."""
