@@ -76,7 +76,7 @@ fn our_node_passes_every_check() {
 #[test]
 fn our_node_passes_on_rows_of_its_own_with_a_wide_model() {
     let folder = tempfile::tempdir().expect("a folder");
-    let rows: String = (0..40)
+    let rows: String = (0..60)
         .map(|i| format!("{},{},{}\n", i % 7, i % 5, i % 2))
         .collect();
     std::fs::write(folder.path().join("rows.csv"), rows).expect("rows are written");
