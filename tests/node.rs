@@ -357,6 +357,27 @@ fn an_answer_is_not_given_again_when_its_file_has_changed() {
     assert_ne!(before.update, after.update);
 }
 
+#[test]
+fn an_evaluation_ends_when_its_time_is_over() {
+    let node = Program::node(&["0"]);
+    let mut client = dial(&node);
+    let train = request(&mut client);
+    let evaluate = EvaluateRequest {
+        attempt: 1,
+        model: train.model,
+        layout: train.layout,
+        parameters: train.parameters,
+        data: train.data,
+        // Work for much longer than the budget.
+        shards: vec![ShardRef::default(); 20_000],
+        seed: 1,
+        budget_ms: Some(40),
+        ..EvaluateRequest::default()
+    };
+    let said = fault(&mut client, |node| node.evaluate(&evaluate));
+    assert_eq!(said.code, FaultCode::DEADLINE);
+}
+
 /// The largest value of an update, either way.
 fn reach(reply: &TrainReply) -> f32 {
     let bytes = reply.update.inline_data.as_ref().expect("a short one");
