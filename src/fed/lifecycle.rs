@@ -91,6 +91,9 @@ impl Federation {
         let Some(run) = self.runs.get_mut(id) else {
             return;
         };
+        // The time in which it was stopped does not count.
+        run.before += run.stirred.since(run.started);
+        run.started = now;
         run.stirred = now;
         run.said = None;
         run.again = true;

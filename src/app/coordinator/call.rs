@@ -215,7 +215,8 @@ impl Connected {
         in_hand: &InHand<Control>,
         deadline: Instant,
     ) -> Result<Answer, Trouble> {
-        let mut node = match self.open.take() {
+        // Abandoning an attempt may have closed it just after it was done.
+        let mut node = match self.open.take().filter(Dialled::is_usable) {
             Some(node) => node,
             None => dial::node(&self.address, CONNECT).map_err(CallFailed::Net)?,
         };
