@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::classes::Classes;
-use super::{Partition, Shards, too_few, weights};
+use super::{Partition, Shards, check_shares, too_few, weights};
 use crate::ml::data::DataError;
 use crate::seed::{Purpose, Seed};
 use crate::spec::Row;
@@ -19,9 +19,6 @@ pub(super) const ROW: Row<Arc<dyn Partition>> = Row {
         Ok(Arc::new(ClassShares { alpha }))
     },
 };
-
-/// Most shares of classes that are drawn.
-const MOST_SHARES: usize = 50_000_000;
 
 /// The partition of Yurochkin et al., "Bayesian Nonparametric Federated Learning of Neural Networks", ICML 2019, section
 /// 4, as Li et al. make it ("Federated Learning on Non-IID Data Silos", 2022, and their code): class by class, the shares
@@ -51,10 +48,7 @@ impl Partition for ClassShares {
         stream.shuffle(&mut rows);
         let others = rows.split_off(shards);
         let classes = Classes::of(others, label, &mut stream);
-        if classes.len().saturating_mul(shards) > MOST_SHARES {
-            let reason = format!("{} classes have a share for each", classes.len());
-            return Err(too_few(count, shards, &reason));
-        }
+        check_shares(count, shards, classes.len())?;
         let mut sizes = vec![1; shards];
         let mut owners: Vec<u32> = (0..shards as u32).collect();
         for class in 0..classes.len() {
@@ -123,12 +117,5 @@ mod tests {
         assert!(purity < 0.11, "{purity}");
         let (.., purity) = found(0.001);
         assert!(purity > 0.8, "{purity}");
-    }
-
-    #[test]
-    fn too_many_shares_are_refused() {
-        let partition = PARTITIONS.build("class-shares").unwrap();
-        let error = partition.cut((0..100_000).collect(), &|row| row % 60_000, 50_000, Seed(1));
-        assert!(error.unwrap_err().to_string().contains("a share for each"));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::classes::Classes;
-use super::{Partition, Shards, even, too_few, weights};
+use super::{Partition, Shards, check_shares, even, too_few, weights};
 use crate::ml::data::DataError;
 use crate::seed::{Purpose, Seed, Stream};
 use crate::spec::Row;
@@ -50,6 +50,7 @@ impl Partition for Dirichlet {
         let count = rows.len();
         let mut stream = seed.stream(Purpose::Partition, 0, 0);
         let classes = Classes::of(rows, label, &mut stream);
+        check_shares(count, shards, classes.len())?;
         let frequent = |class| classes.count(class) as f64 / count as f64 * classes.len() as f64;
         let parameters: Vec<f64> = (0..classes.len())
             .map(|class| self.alpha * frequent(class))

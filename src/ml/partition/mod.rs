@@ -82,6 +82,18 @@ fn even(rows: usize, shards: usize) -> impl Iterator<Item = usize> {
     (0..shards).map(move |shard| size + usize::from(shard < more))
 }
 
+/// Most shares of a class in a shard that are drawn.
+const MOST_SHARES: usize = 50_000_000;
+
+/// Whether so many shards can draw a share of each of so many classes.
+fn check_shares(rows: usize, shards: usize, classes: usize) -> Result<(), DataError> {
+    if classes.saturating_mul(shards) <= MOST_SHARES {
+        return Ok(());
+    }
+    let reason = format!("{classes} classes have a share for each");
+    Err(too_few(rows, shards, &reason))
+}
+
 /// The error for shards that cannot all have rows.
 fn too_few(rows: usize, shards: usize, reason: &str) -> DataError {
     DataError::Shards(match shards {
@@ -140,6 +152,17 @@ mod tests {
                 "{name}: {}",
                 shards.bytes()
             );
+        }
+    }
+
+    #[test]
+    fn too_many_shares_are_refused() {
+        for name in ["dirichlet", "class-shares"] {
+            let partition = PARTITIONS.build(name).unwrap();
+            let rows = (0..100_000).collect();
+            let error = partition.cut(rows, &|row| row % 60_000, 50_000, Seed(1));
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("a share for each"), "{name}: {error}");
         }
     }
 
