@@ -173,11 +173,12 @@ impl Moments {
 }
 
 impl Column {
-    /// A column from what another program told.
+    /// A column of so many rows from what another program told.
     ///
     /// # Errors
-    /// When it cannot be that of any rows.
+    /// When it cannot be that of any such rows.
     pub fn from_bytes(
+        rows: u64,
         sum: &[u8],
         squares: &[u8],
         least: f32,
@@ -186,15 +187,19 @@ impl Column {
         if sum.len() > LONGEST || squares.len() > LONGEST {
             return Err(format!("a sum of more than {LONGEST} bytes"));
         }
+        let sum = BigInt::from_signed_bytes_le(sum);
         let squares = BigInt::from_signed_bytes_le(squares);
-        if squares.sign() == Sign::Minus {
-            return Err("a negative sum of squares".to_owned());
+        // Otherwise the variance would be below 0.
+        if BigInt::from(rows) * &squares < &sum * &sum {
+            return Err(format!(
+                "a sum of squares that {rows} rows of that sum cannot have"
+            ));
         }
         if !(least.is_finite() && largest.is_finite() && least <= largest) {
             return Err(format!("values from {least} to {largest}"));
         }
         Ok(Column {
-            sum: BigInt::from_signed_bytes_le(sum),
+            sum,
             squares,
             range: (least.to_bits(), largest.to_bits()),
         })
@@ -222,7 +227,11 @@ impl Column {
 /// The integer as a floating-point number, from its highest 64 bits; what is lower cannot move it by more than a rounding.
 fn float(number: &BigInt) -> f64 {
     let excess = number.bits().saturating_sub(64);
-    let (sign, digits) = (number >> excess).to_u64_digits();
+    // The magnitude, because a negative number shifted is rounded downwards and may take a bit more.
+    let (sign, digits) = (
+        number.sign(),
+        (number.magnitude() >> excess).to_u64_digits(),
+    );
     let high = digits.first().copied().unwrap_or(0) as f64;
     let size = high * 2_f64.powi(i32::try_from(excess).unwrap_or(i32::MAX));
     if sign == Sign::Minus { -size } else { size }
@@ -279,15 +288,34 @@ mod tests {
         assert_eq!(merged, whole);
         let column = &whole.columns[0];
         let (sum, squares) = column.to_bytes();
-        let again = Column::from_bytes(&sum, &squares, column.least(), column.largest());
+        let again =
+            Column::from_bytes(whole.rows, &sum, &squares, column.least(), column.largest());
         assert_eq!(again.as_ref(), Ok(column));
     }
 
     #[test]
     fn what_cannot_be_a_column_is_refused() {
-        assert!(Column::from_bytes(&[0; 89], &[], 0.0, 0.0).is_err());
-        assert!(Column::from_bytes(&[], &[0xff], 0.0, 0.0).is_err());
-        assert!(Column::from_bytes(&[], &[], 1.0, 0.0).is_err());
-        assert!(Column::from_bytes(&[], &[], f32::NAN, 0.0).is_err());
+        let read = |rows, sum: &[u8], squares: &[u8], least, largest| {
+            Column::from_bytes(rows, sum, squares, least, largest)
+        };
+        assert!(read(1, &[0; 89], &[], 0.0, 0.0).is_err());
+        assert!(read(1, &[], &[0xff], 0.0, 0.0).is_err());
+        assert!(read(1, &[], &[], 1.0, 0.0).is_err());
+        assert!(read(1, &[], &[], f32::NAN, 0.0).is_err());
+        // One row of 2 has the square 4, two rows may be 1 and 1.
+        assert!(read(1, &[2], &[0], 2.0, 2.0).is_err());
+        assert!(read(1, &[2], &[3], 2.0, 2.0).is_err());
+        assert!(read(1, &[2], &[4], 2.0, 2.0).is_ok());
+        assert!(read(2, &[2], &[2], 1.0, 1.0).is_ok());
+    }
+
+    #[test]
+    fn negative_sums_keep_their_size() {
+        let two = |power: u32| BigInt::from(1) << power;
+        for number in [two(64) - 1, two(65) - 1, two(100) - 1, two(100), two(3)] {
+            let negative = -number.clone();
+            assert_eq!(float(&negative), -float(&number), "{number}");
+            assert!(float(&number) > 0.0);
+        }
     }
 }

@@ -33,7 +33,7 @@ pub fn read(reply: &DescribeReply) -> Result<Moments, String> {
     let rows = rows.ok_or_else(|| format!("it told of {} rows", reply.rows))?;
     let column = |column: &ColumnSums| {
         let (least, largest) = (column.least as f32, column.largest as f32);
-        Column::from_bytes(&column.sum, &column.squares, least, largest)
+        Column::from_bytes(rows, &column.sum, &column.squares, least, largest)
     };
     let columns: Result<Vec<Column>, String> = reply.columns.iter().map(column).collect();
     Ok(Moments {
