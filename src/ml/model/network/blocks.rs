@@ -63,6 +63,8 @@ impl Network {
             for (first, mut scores) in turns.map_while(|blocks| blocks.recv().ok()) {
                 with(first, &mut scores);
             }
+            // Where `with` ends early or a helper fails, the others would wait for ever for room.
+            drop(blocks);
             for helper in helpers {
                 // Passing a panic on is all that is left to do with it.
                 let ended = helper.join();
