@@ -32,8 +32,6 @@ pub enum Purpose {
     Cohort,
     /// The order of rows in an epoch.
     Shuffle,
-    /// Which units are dropped while training.
-    Dropout,
     /// Noise for privacy.
     Noise,
     /// Choosing a node for a task.
@@ -58,14 +56,13 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose, in the order of declaration.
-    pub const ALL: [Purpose; 17] = [
+    pub const ALL: [Purpose; 16] = [
         Purpose::InitialParameters,
         Purpose::Partition,
         Purpose::HeldOut,
         Purpose::Synthetic,
         Purpose::Cohort,
         Purpose::Shuffle,
-        Purpose::Dropout,
         Purpose::Noise,
         Purpose::Scheduling,
         Purpose::Audit,
@@ -87,7 +84,6 @@ impl Purpose {
             Purpose::Synthetic => "synthetic",
             Purpose::Cohort => "cohort",
             Purpose::Shuffle => "shuffle",
-            Purpose::Dropout => "dropout",
             Purpose::Noise => "noise",
             Purpose::Scheduling => "scheduling",
             Purpose::Audit => "audit",

@@ -1,13 +1,12 @@
 //! A step of one layer against its gradient, to which momentum, decay, a proximal term or a correction may be added.
 //!
 //! Every value is worked out on its own, by the same operations in the same order whatever the registers, none of them
-//! fused. [`Gradient`](super::Gradient) takes the step where the slopes are; [`Step::take`] takes it from sums.
+//! fused. [`Gradient`](super::Gradient) takes the step where the slopes are.
 
 use std::ops::Range;
 
 use pulp::Simd;
 
-use super::isa::{Isa, Work};
 use super::panels::Panels;
 use crate::ml::real::Real;
 
@@ -39,14 +38,6 @@ pub struct Terms<'a, T> {
 }
 
 impl<T: Real> Step<'_, T> {
-    /// Takes the step against the slopes that are in these sums.
-    ///
-    /// # Panics
-    /// When shapes differ.
-    pub fn take(self, isa: Isa, sums: &Panels<T>) {
-        isa.run(Taking { step: self, sums });
-    }
-
     /// Takes the step of these places, which fill registers.
     #[inline(always)]
     pub(super) fn take_some<S: Simd>(&mut self, simd: S, sums: &Panels<T>, places: Range<usize>) {
@@ -129,20 +120,5 @@ impl<T: Real> Terms<'_, T> {
             }
         }
         slopes
-    }
-}
-
-struct Taking<'a, T> {
-    step: Step<'a, T>,
-    sums: &'a Panels<T>,
-}
-
-impl<T: Real> Work for Taking<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        let all = 0..self.sums.values().len();
-        self.step.take_some(simd, self.sums, all);
     }
 }

@@ -144,7 +144,7 @@ fn step_by_hand<T: Real>([slope, parameter, begin, correction, velocity]: [T; 5]
 
 const CONSTANTS: [f64; 5] = [0.125, 0.37, 0.01, 0.3, 0.9];
 
-/// From sums, and while the slopes of a last block are in registers.
+/// A step while the slopes of a last block are in registers.
 fn check_terms<T: Real>(isa: Isa, [rows, inner, columns]: [usize; 3]) {
     let [scale, length, decay, pull, share] = CONSTANTS.map(T::from_f64);
     let count = (1 + inner) * columns;
@@ -154,42 +154,35 @@ fn check_terms<T: Real>(isa: Isa, [rows, inner, columns]: [usize; 3]) {
     let panels = all.map(|all| biases_and_weights(isa, &all[..columns], &all[columns..], inner));
     let [sums, parameters, begin, correction, velocity] = &panels;
     let zeros = vec![T::ZERO; rows * sums.width()];
-    for from_sums in [true, false] {
-        let (mut parameters, mut velocity) = (parameters.clone(), velocity.clone());
-        let terms = Terms {
-            scale,
-            decay: Some(decay),
-            proximal: Some((begin, pull)),
-            correction: Some(correction),
-            velocity: Some((&mut velocity, share)),
-        };
-        let step = Step {
+    let (mut parameters, mut velocity) = (parameters.clone(), velocity.clone());
+    let terms = Terms {
+        scale,
+        decay: Some(decay),
+        proximal: Some((begin, pull)),
+        correction: Some(correction),
+        velocity: Some((&mut velocity, share)),
+    };
+    let inputs = vec![T::ZERO; rows * inner];
+    let gradient = Gradient {
+        inputs: Rows::of(&inputs, inner),
+        derivatives: &zeros,
+        sums: &mut sums.clone(),
+        is_first: false,
+        step: Some(Step {
             parameters: &mut parameters,
             length,
             terms: Some(terms),
-        };
-        if from_sums {
-            step.take(isa, sums);
-        } else {
-            let inputs = vec![T::ZERO; rows * inner];
-            let gradient = Gradient {
-                inputs: Rows::of(&inputs, inner),
-                derivatives: &zeros,
-                sums: &mut sums.clone(),
-                is_first: false,
-                step: Some(step),
-            };
-            gradient.add(isa);
-        }
-        let mut found = [vec![T::ZERO; count], vec![T::ZERO; count]];
-        for (found, panels) in found.iter_mut().zip([&velocity, &parameters]) {
-            panels.store(0, &mut found[..columns]);
-            panels.store(1, &mut found[columns..]);
-        }
-        let [velocity, parameters] = found;
-        let found: Vec<(T, T)> = velocity.into_iter().zip(parameters).collect();
-        assert_eq!(found, expected, "{} {inner} {columns}", isa.name());
+        }),
+    };
+    gradient.add(isa);
+    let mut found = [vec![T::ZERO; count], vec![T::ZERO; count]];
+    for (found, panels) in found.iter_mut().zip([&velocity, &parameters]) {
+        panels.store(0, &mut found[..columns]);
+        panels.store(1, &mut found[columns..]);
     }
+    let [velocity, parameters] = found;
+    let found: Vec<(T, T)> = velocity.into_iter().zip(parameters).collect();
+    assert_eq!(found, expected, "{} {inner} {columns}", isa.name());
 }
 
 #[test]
