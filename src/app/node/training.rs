@@ -12,6 +12,7 @@ use super::service::{Worker, deadline, fitting, interrupted, untrained};
 use crate::app::held::{self, Held};
 use crate::clock;
 use crate::fed::aggregate::{Addend, ExactSum, Scale};
+use crate::ml::data::Dataset;
 use crate::ml::model::{Model, Start, Trained};
 use crate::ml::parameters::{Parameters, Values};
 use crate::ml::training::Training;
@@ -90,7 +91,7 @@ impl Worker {
             let (rows, _) = self.rows(&place, index, shard)?;
             let rows = fitting(&*task.model, rows)?;
             let rows = match request.flip_labels.unwrap_or(false) {
-                true => Arc::new(rows.with_flipped_labels().ok_or_else(unflippable)?),
+                true => Arc::new(flipped(&*task.model, &rows)?),
                 false => rows,
             };
             let round = u32::try_from(request.round).unwrap_or(0);
@@ -225,9 +226,11 @@ impl<'a> Task<'a> {
     }
 }
 
-fn unflippable() -> Fault {
+/// The rows as an attacker has them: by the classes of the model, because a shard may lack the last of them.
+fn flipped(model: &dyn Model, rows: &Dataset) -> Result<Dataset, Fault> {
     let message = "the rows have real values, and no labels that could be flipped";
-    invalid("flip_labels", message, "")
+    let flipped = rows.with_flipped_labels(model.classes());
+    flipped.ok_or_else(|| invalid("flip_labels", message, ""))
 }
 
 fn forgotten(what: Forgotten) -> Fault {

@@ -158,25 +158,19 @@ impl Dataset {
         self
     }
 
-    /// The same rows with false labels, as an attacker has them: class c of n becomes n - 1 - c. Real values have no
-    /// such opposite.
-    pub fn with_flipped_labels(&self) -> Option<Dataset> {
+    /// The same rows with false labels, as an attacker has them: class c of n becomes n - 1 - c. There may be more classes
+    /// than these rows have; where there are fewer, and of real values, there is no such opposite.
+    pub fn with_flipped_labels(&self, of: usize) -> Option<Dataset> {
         let mut flipped = self.clone();
-        let Targets::Classes { labels, classes } = &mut flipped.targets else {
-            return None;
-        };
-        let last = *classes as u32 - 1;
-        labels.iter_mut().for_each(|label| *label = last - *label);
-        Some(flipped)
-    }
-
-    /// The same rows, with room for more classes.
-    #[must_use]
-    pub fn with_classes(mut self, more: usize) -> Dataset {
-        if let Targets::Classes { classes, .. } = &mut self.targets {
-            *classes = (*classes).max(more);
+        match &mut flipped.targets {
+            Targets::Classes { labels, classes } if *classes <= of => {
+                let last = of as u32 - 1;
+                labels.iter_mut().for_each(|label| *label = last - *label);
+                *classes = of;
+            }
+            _ => return None,
         }
-        self
+        Some(flipped)
     }
 }
 
@@ -320,6 +314,15 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_flipped_among_all_classes_of_the_model() {
+        let data = Dataset::new(array![[1.], [2.]], vec![0, 1], 2).unwrap();
+        let flipped = data.with_flipped_labels(3).unwrap();
+        assert_eq!((flipped.labels(), flipped.classes()), (&[2, 1][..], 3));
+        assert_eq!(data.with_flipped_labels(2).unwrap().labels(), [1, 0]);
+        assert_eq!(data.with_flipped_labels(1), None);
+    }
+
+    #[test]
     fn columns_may_lie_first_in_memory() {
         let data = Dataset::new(array![[1., 2.], [3., 4.]].reversed_axes(), vec![0, 0], 1).unwrap();
         assert_eq!(data.row(0), [1.0, 3.0]);
@@ -351,7 +354,7 @@ mod tests {
         let values = |values: &[f32]| Targets::Values(values.to_vec());
         let data = Dataset::with_targets(features.clone(), values(&[0.5, -1., 7.])).unwrap();
         assert_eq!((data.kind(), data.classes()), (TargetKind::Value, 0));
-        assert!(data.labels().is_empty() && data.with_flipped_labels().is_none());
+        assert!(data.labels().is_empty() && data.with_flipped_labels(2).is_none());
         let chosen = data.select(&[2, 0]).unwrap();
         assert_eq!(chosen.targets(), &values(&[7., 0.5]));
         let joined = Dataset::concatenate(&[&chosen, &data]).unwrap();
