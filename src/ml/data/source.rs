@@ -14,7 +14,7 @@ pub const DEFAULT_SHARDS: usize = 10;
 pub struct Request {
     /// What [`DATA`] knows, for example `builtin:digits`.
     pub spec: String,
-    /// How rows become shards; `iid` when not said. For data that do not bring their own shards.
+    /// How rows become shards; `iid` when not said. Only for data that do not bring their own shards.
     pub partition: Option<String>,
     /// Number of shards; [`DEFAULT_SHARDS`] when not said, and where there are fewer rows, as many as
     /// rows. For data that bring their own shards it must be their number.
@@ -108,7 +108,7 @@ impl Source {
             Opened::Pool { pool, held_out } => Source::cut_pool(pool, held_out, request),
             Opened::Parts { shards, held_out } => Source::cut_parts(shards, held_out, request),
             Opened::Made(made) => {
-                check_count(made.shards(), request)?;
+                check_own(made.shards(), request)?;
                 Ok(Source {
                     held_out: OnceLock::new(),
                     features: made.features(),
@@ -150,7 +150,7 @@ impl Source {
         held_out: Option<Dataset>,
         request: &Request,
     ) -> Result<Source, DataError> {
-        check_count(shards.len(), request)?;
+        check_own(shards.len(), request)?;
         if held_out.is_some() || request.held_out == 0.0 {
             return Source::from_shards(shards, held_out);
         }
@@ -259,13 +259,16 @@ pub fn no_classes(partition: &str, data: &str) -> String {
     )
 }
 
-/// Data that bring their shards have no other number of them.
-fn check_count(own: usize, request: &Request) -> Result<(), DataError> {
-    match request.shards {
-        Some(count) if count != own => {
-            let reason = format!("{} brings {own} shards, not {count}", request.spec);
-            Err(DataError::Shards(reason))
+/// Data that bring their shards have no other number of them, and are not cut.
+fn check_own(own: usize, request: &Request) -> Result<(), DataError> {
+    let (spec, failed) = (&request.spec, |reason| Err(DataError::Shards(reason)));
+    match (request.shards, &request.partition) {
+        (Some(count), _) if count != own => {
+            failed(format!("{spec} brings {own} shards, not {count}"))
         }
+        (_, Some(partition)) => failed(format!(
+            "{spec} brings its own {own} shards, which {partition} cannot cut; leave the partition out"
+        )),
         _ => Ok(()),
     }
 }
@@ -344,16 +347,23 @@ mod tests {
         )
         .unwrap();
         assert_eq!((all.total_rows(), all.held_out()), (7, None));
-        let error = Source::open(
-            &Request {
-                shards: Some(3),
-                ..own
-            },
-            &root,
-        )
-        .err()
-        .unwrap();
-        assert_eq!(error.to_string(), "path:. brings 2 shards, not 3");
+        let error = |other: Request| Source::open(&other, &root).err().unwrap().to_string();
+        let more = Request {
+            shards: Some(3),
+            ..own.clone()
+        };
+        assert_eq!(error(more), "path:. brings 2 shards, not 3");
+        let cut = Request {
+            partition: Some("iid".to_owned()),
+            ..own
+        };
+        let text = "path:. brings its own 2 shards, which iid cannot cut; leave the partition out";
+        assert_eq!(error(cut), text);
+        let devices = Request {
+            partition: Some("dirichlet".to_owned()),
+            ..request("devices")
+        };
+        assert!(error(devices).contains("brings its own 30 shards"));
     }
 
     #[test]
