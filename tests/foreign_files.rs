@@ -69,7 +69,7 @@ fn what_parquet_cannot_give_is_said() {
         "pandas.parquet: column `site` is text, which is no feature, class or target; make numbers of it, or leave it out \
          with without="
     );
-    assert!(error("zstd.parquet,label=kind,by=site").contains("is packed by ZSTD"));
+    assert!(error("zstd.parquet,label=kind,by=site").contains("is packed by zstd,"));
     assert!(error("list.parquet").contains("is a list"));
     assert!(error("time.parquet").contains("column `born` is of dates or times"));
     assert!(error("pandas.parquet,label=city,by=site").contains("no column `city`"));

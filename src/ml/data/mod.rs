@@ -25,6 +25,7 @@ use crate::spec::Table;
 pub use blob::{decode, encode};
 pub use dataset::{Dataset, DatasetError, MAX_CLASSES, MAX_FEATURES, MAX_ROWS};
 pub use error::DataError;
+pub use files::beside;
 pub use moments::{Column, MOST_DESCRIBED, Moments, Summary};
 pub use root::Root;
 pub use source::{DEFAULT_SHARDS, Request, Source, no_classes};

@@ -38,6 +38,31 @@ impl Root {
     /// When it is empty, holds NUL or `..`, leads out of the root (by symbolic links, too), or does
     /// not exist.
     pub fn resolve(&self, path: &str) -> Result<PathBuf, DataError> {
+        let found = self.place(path)?;
+        found.map_err(|error| self.unreachable(path, &error))
+    }
+
+    /// Whether there is anything at `path`, which then has to be what [`Root::resolve`] takes.
+    ///
+    /// # Errors
+    /// As [`Root::resolve`], and when it cannot be told; but not where there is nothing.
+    pub fn holds(&self, path: &str) -> Result<bool, DataError> {
+        match self.place(path)? {
+            Ok(_) => Ok(true),
+            // A link that leads nowhere is there all the same.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let link = fs::symlink_metadata(self.directory.join(path));
+                match link {
+                    Ok(_) => Err(self.unreachable(path, &error)),
+                    Err(_) => Ok(false),
+                }
+            }
+            Err(error) => Err(self.unreachable(path, &error)),
+        }
+    }
+
+    /// The same as [`Root::resolve`], with what the system said where nothing can be found.
+    fn place(&self, path: &str) -> Result<io::Result<PathBuf>, DataError> {
         if path.is_empty() {
             return Err(self.refuse(path, "it is empty"));
         }
@@ -55,14 +80,19 @@ impl Root {
             return Err(self.refuse(path, "it is absolute and not below the data root"));
         }
         // An absolute path replaces the root, below which it lies as has just been checked.
-        let found = fs::canonicalize(self.directory.join(written)).map_err(|error| {
-            let place = self.directory.display();
-            DataError::file(path, format!("{error} (data root: {place})"))
-        })?;
+        let found = match fs::canonicalize(self.directory.join(written)) {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
         if !found.starts_with(&self.directory) {
             return Err(self.refuse(path, "a symbolic link leads out of the data root"));
         }
-        Ok(found)
+        Ok(Ok(found))
+    }
+
+    fn unreachable(&self, path: &str, error: &io::Error) -> DataError {
+        let place = self.directory.display();
+        DataError::file(path, format!("{error} (data root: {place})"))
     }
 
     /// Opens a file to be read. Checks that it is one before opening, because opening a named pipe
@@ -144,6 +174,8 @@ mod tests {
         assert!(reason(root.resolve("a\0.csv")).contains("NUL"));
         assert!(reason(root.resolve("")).contains("empty"));
         assert!(reason(root.resolve("missing.csv")).contains("No such file"));
+        assert_eq!(root.holds("missing.csv"), Ok(false));
+        assert!(root.holds("../outside.csv").is_err());
         let error = root.resolve("../outside.csv").unwrap_err().to_string();
         assert!(
             error.contains("../outside.csv") && error.contains("inside"),
@@ -160,6 +192,10 @@ mod tests {
         std::os::unix::fs::symlink("a.csv", inside.join("in.csv")).unwrap();
         let root = Root::new(&inside).unwrap();
         assert!(reason(root.resolve("out.csv")).contains("symbolic link"));
+        assert!(root.holds("out.csv").is_err());
+        std::os::unix::fs::symlink("gone.csv", inside.join("dangling.csv")).unwrap();
+        assert!(root.holds("dangling.csv").is_err());
+        assert_eq!(root.holds("in.csv"), Ok(true));
         assert!(root.open("in.csv", 100).is_ok());
     }
 

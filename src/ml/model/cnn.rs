@@ -20,7 +20,8 @@ pub(super) const ROW: Row<Arc<dyn Model>> = Row {
     name: "cnn",
     aliases: &[],
     value: "HEIGHTxWIDTHxCHANNELS-CLASSES",
-    help: "convolutions, each with 2x2 max pooling, then dense layers, as in cnn:28x28-10; relu",
+    help: "convolutions, each with 2x2 max pooling, then dense layers, as in cnn:28x28-10; relu; rows are channel after \
+           channel, each line by line",
     options: &[
         OptionHelp {
             key: "filters",

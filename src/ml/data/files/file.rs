@@ -3,6 +3,7 @@
 use super::csv;
 use super::format::Format;
 use super::input::Input;
+use super::npy::channels::Channels;
 use super::table::Table;
 use super::{idx, npy, npz, parquet};
 use crate::ml::data::{DataError, Root};
@@ -45,6 +46,15 @@ impl Kind {
     }
 }
 
+/// The files that may hold the targets of the rows in the file at `path`, whether they are there or not.
+pub fn beside(path: &str) -> Vec<String> {
+    match Kind::of(path) {
+        Kind::Idx => idx::beside(path),
+        Kind::Npy => npy::beside(path),
+        Kind::Text | Kind::Npz | Kind::Parquet => Vec::new(),
+    }
+}
+
 /// What a file holds.
 pub(super) struct Rows {
     pub rows: Table,
@@ -68,6 +78,10 @@ pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Rows, Dat
         && let Some(option) = format.of_columns()
     {
         let reason = format!("{option} is for CSV and Parquet files only");
+        return Err(DataError::file(path, reason));
+    }
+    if !matches!(kind, Kind::Npy | Kind::Npz) && format.channels != Channels::Auto {
+        let reason = "channels= is for NPY and NPZ files only";
         return Err(DataError::file(path, reason));
     }
     if kind.is_packed() && path.ends_with(".gz") {
@@ -121,6 +135,24 @@ pub(super) mod tests {
         assert_eq!(Kind::of("a.parquet"), Kind::Parquet);
         assert_eq!(Kind::of("train-images-idx3-ubyte.gz"), Kind::Idx);
         assert_eq!(Kind::of("train-images.idx3-ubyte"), Kind::Idx);
+    }
+
+    #[test]
+    fn targets_may_lie_beside() {
+        let expected = [
+            "labels.npy",
+            "labels.npy.gz",
+            "targets.npy",
+            "targets.npy.gz",
+        ];
+        assert_eq!(
+            beside("d/a.npy.gz"),
+            expected.map(|end| format!("d/a-{end}"))
+        );
+        let classes = "d/train-labels-idx1-ubyte";
+        let expected = [classes.to_owned(), format!("{classes}.gz")];
+        assert_eq!(beside("d/train-images-idx3-ubyte"), expected);
+        assert!(beside("a.csv").is_empty());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 
 use super::missing::Missing;
+use super::npy::channels::Channels;
+use super::numbering::Numbering;
 use crate::ml::data::TargetKind;
 use crate::spec::{Arguments, SpecError};
 
@@ -15,6 +17,8 @@ pub(super) struct Format {
     pub target: Column,
     /// What targets are.
     pub kind: TargetKind,
+    /// By what classes that are texts are numbered.
+    pub numbering: Numbering,
     /// What features are divided by. Unless said, 255 where they are bytes, otherwise 1.
     pub scale: Option<f32>,
     /// Which field names the shard of the row, where rows bring their shards.
@@ -25,6 +29,8 @@ pub(super) struct Format {
     pub missing: Missing,
     /// Whether classes above 0 become 1.
     pub binary: bool,
+    /// Where the channels of images lie in an array.
+    pub channels: Channels,
 }
 
 /// Which field of a row.
@@ -53,6 +59,7 @@ impl Format {
             ("by=", self.shard.is_some()),
             ("without=", !self.without.is_empty()),
             ("missing=", self.missing != Missing::Refused),
+            ("classes=", self.numbering.known().is_some()),
         ];
         let found = given.iter().find(|(_, given)| *given);
         found.map(|(option, _)| *option)
@@ -92,15 +99,22 @@ pub(super) fn format(arguments: &mut Arguments) -> Result<Format, SpecError> {
     if binary && kind == TargetKind::Value {
         return Err(arguments.invalid("binary=yes makes classes, target= names real values"));
     }
+    let numbering = Numbering::read(arguments)?;
+    if numbering.known().is_some() && (binary || kind == TargetKind::Value) {
+        let reason = "classes= names all classes; binary=yes and target= make others of them";
+        return Err(arguments.invalid(reason));
+    }
     Ok(Format {
         header,
         target,
         kind,
+        numbering,
         scale,
         shard,
         without: without(arguments)?,
         missing: arguments.choice("missing", &gaps)?,
         binary,
+        channels: arguments.choice("channels", &Channels::CHOICES)?,
     })
 }
 

@@ -94,26 +94,35 @@ fn shape(path: &str, input: &mut Input) -> Result<Vec<usize>, DataError> {
     Ok(shape)
 }
 
-/// The file of the classes that belong to a file of images.
-fn labels_beside(root: &Root, path: &str) -> Result<String, DataError> {
+/// The files that may hold the classes of the images at `path`; none where its name does not say that it holds images.
+pub(super) fn beside(path: &str) -> Vec<String> {
     let (folder, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
     if !name.contains("images") {
-        let reason = "its name does not say `images`, so its classes cannot be found";
-        return Err(DataError::file(path, reason));
+        return Vec::new();
     }
     let plain = name.strip_suffix(".gz").unwrap_or(name);
-    let mut plain = format!("{folder}{}", plain.replace("images", "labels"));
+    let mut plain = plain.replace("images", "labels");
     for dimensions in '2'..='9' {
         plain = plain.replace(&format!("idx{dimensions}"), "idx1");
     }
-    let packed = format!("{plain}.gz");
-    let found = [&plain, &packed]
-        .into_iter()
-        .find(|path| root.resolve(path).is_ok());
-    found.cloned().ok_or_else(|| {
-        let reason = format!("its classes are missing: there is no {plain} and no {packed}");
-        DataError::file(path, reason)
-    })
+    vec![format!("{folder}{plain}"), format!("{folder}{plain}.gz")]
+}
+
+/// The file of the classes that belong to a file of images.
+fn labels_beside(root: &Root, path: &str) -> Result<String, DataError> {
+    let files = beside(path);
+    for file in &files {
+        if root.holds(file)? {
+            return Ok(file.clone());
+        }
+    }
+    let reason = match &files[..] {
+        [plain, packed] => {
+            format!("its classes are missing: there is no {plain} and no {packed}")
+        }
+        _ => "its name does not say `images`, so its classes cannot be found".to_owned(),
+    };
+    Err(DataError::file(path, reason))
 }
 
 #[cfg(test)]
@@ -153,6 +162,12 @@ mod tests {
         assert_eq!(data.labels(), [0, 1, 2, 0, 1]);
         let raw = open(&plain, &format!("path:{IMAGES},scale=1")).unwrap();
         assert_eq!(raw.row(0), [0.0, 51.0, 102.0, 153.0]);
+        let elsewhere = Folder::of(&[
+            ("idx3/images-idx3-ubyte", &images),
+            ("idx3/labels-idx1-ubyte", &labels),
+        ]);
+        let same = open(&elsewhere, "path:idx3/images-idx3-ubyte");
+        assert_eq!(same.as_ref(), Ok(&data), "names of folders stay");
         let packed = format!("{IMAGES}.gz");
         let mixed = Folder::of(&[(&packed, &gzip(&images)), (LABELS, &labels)]);
         assert_eq!(open(&mixed, &format!("path:{packed}")), Ok(data));

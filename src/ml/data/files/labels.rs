@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::ml::data::{MAX_CLASSES, TargetKind};
 
+/// In the place of the number of a class or name that is missing, until its row is dropped.
+const GAP: u32 = u32::MAX;
+
 /// What is written of each row: classes, all numbers or all names; or real values.
 #[derive(Debug)]
 pub(super) enum Labels {
@@ -14,7 +17,7 @@ pub(super) enum Labels {
         /// The number of each row's name.
         rows: Vec<u32>,
     },
-    /// Finite.
+    /// Finite; NaN where one is missing.
     Values(Vec<f32>),
 }
 
@@ -90,7 +93,8 @@ impl Labels {
                     let next = numbers.len() as u32;
                     number_of[other as usize] = *numbers.entry(name).or_insert(next);
                 }
-                rows.extend(more.iter().map(|row| number_of[*row as usize]));
+                let number = |row: &u32| number_of.get(*row as usize).copied();
+                rows.extend(more.iter().map(|row| number(row).unwrap_or(GAP)));
             }
             _ => unreachable!("parts of a text have targets of one kind"),
         }
@@ -143,6 +147,32 @@ impl Labels {
             Labels::Values(rows) => rows.push(finite(field)?),
         }
         Ok(())
+    }
+
+    /// Adds a row of which it is missing.
+    pub fn push_gap(&mut self) {
+        match self {
+            Labels::Numbers(rows) | Labels::Names { rows, .. } => rows.push(GAP),
+            Labels::Values(rows) => rows.push(f32::NAN),
+        }
+    }
+
+    /// Whether it is missing of a row.
+    pub fn is_gap(&self, row: usize) -> bool {
+        match self {
+            Labels::Numbers(rows) | Labels::Names { rows, .. } => rows[row] == GAP,
+            Labels::Values(rows) => rows[row].is_nan(),
+        }
+    }
+
+    /// Whether of these names a later one than the first is a number.
+    pub fn turn_to_numbers(&self) -> bool {
+        let Labels::Names { numbers, .. } = self else {
+            return false;
+        };
+        let is_number = |name: &str| number(name.as_bytes()).is_some_and(f64::is_finite);
+        let mut names = numbers.iter();
+        names.any(|(name, place)| *place > 0 && is_number(name))
     }
 
     /// Takes back all rows but the first `count`. Names that only they had may stay known.

@@ -16,13 +16,16 @@ mod missing;
 mod natural;
 mod npy;
 mod npz;
+mod numbering;
 mod parallel;
 mod parquet;
+mod parts;
 pub(super) mod path;
 mod role;
 mod table;
 
 use super::{DataError, Dataset};
+pub use file::beside;
 use format::Format;
 
 /// Rows of comma-separated numbers without a header, the class in the last column and the others divided by `scale`. `name`

@@ -4,9 +4,10 @@
 //! `descr`, `fortran_order` and `shape`), the values (numpy, `numpy.lib.format`). The first dimension
 //! counts rows; the rest are the features of a row. The targets of `NAME.npy` are in a file beside it
 //! where there is one, classes in `NAME-labels.npy` and real values in `NAME-targets.npy`, and otherwise a column of it
-//! (`label` or `target`, the last).
+//! (`label` or `target`, the last). Colour images are read channel after channel, whichever way they lie.
 
 pub(super) mod array;
+pub(super) mod channels;
 mod header;
 
 use super::format::{Column, Format};
@@ -28,10 +29,17 @@ pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, Da
         return Err(DataError::file(path, reason));
     }
     let array = Array::open(path, Input::open(root, path)?)?;
-    let apart = targets_beside(root, path, format);
+    let apart = targets_beside(root, path, format)?;
     let (kind, column) = match (&apart, &format.target) {
         (Some((_, kind)), Column::Last) => (*kind, None),
         (_, Column::Position(position)) => (format.kind, Some(*position)),
+        _ if array.has_images() => {
+            let (name, what) = (stem(path), format.target_option());
+            let reason = format!(
+                "its {what}s are missing: there is no {name}-{what}s.npy, and the last value of an image is none"
+            );
+            return Err(DataError::file(path, reason));
+        }
         _ => (format.kind, Some(array.columns())),
     };
     if let Some(column) = column
@@ -45,7 +53,7 @@ pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, Da
         array.rows(),
         array.columns() - usize::from(column.is_some()),
     );
-    let (features, inside) = array.features(column, format.scale)?;
+    let (features, inside) = array.features(column, format)?;
     let targets = match apart {
         Some((apart, _)) if column.is_none() => {
             Array::open(&apart, Input::open(root, &apart)?)?.targets(rows, kind)?
@@ -55,26 +63,49 @@ pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, Da
     Ok(Table::of(path, width, features, targets))
 }
 
-/// `NAME-labels.npy` or `NAME-targets.npy` of `NAME.npy`, plain or packed, if it is there, and what is in it. Where the
-/// options ask for neither, classes come first.
-fn targets_beside(root: &Root, path: &str, format: &Format) -> Option<(String, TargetKind)> {
-    let name = path
-        .strip_suffix(".gz")
-        .unwrap_or(path)
-        .strip_suffix(".npy")?;
-    let beside = |kind| {
-        let plain = match kind {
-            TargetKind::Class => format!("{name}-labels.npy"),
-            TargetKind::Value => format!("{name}-targets.npy"),
-        };
-        let packed = format!("{plain}.gz");
-        let mut both = [plain, packed].into_iter();
-        Some((both.find(|path| root.resolve(path).is_ok())?, kind))
+/// `NAME` of `NAME.npy`, plain or packed.
+fn stem(path: &str) -> &str {
+    let plain = path.strip_suffix(".gz").unwrap_or(path);
+    plain.strip_suffix(".npy").unwrap_or(plain)
+}
+
+/// The files that may hold targets of this kind for the rows at `path`; the first that is there does.
+fn targets_of(path: &str, kind: TargetKind) -> [String; 2] {
+    let name = stem(path);
+    let plain = match kind {
+        TargetKind::Class => format!("{name}-labels.npy"),
+        TargetKind::Value => format!("{name}-targets.npy"),
     };
-    match format.kind {
-        TargetKind::Class => beside(TargetKind::Class).or_else(|| beside(TargetKind::Value)),
-        TargetKind::Value => beside(TargetKind::Value),
+    let packed = format!("{plain}.gz");
+    [plain, packed]
+}
+
+/// All files that may hold the targets of the rows at `path`.
+pub(super) fn beside(path: &str) -> Vec<String> {
+    let kinds = [TargetKind::Class, TargetKind::Value];
+    let files = kinds.into_iter().flat_map(|kind| targets_of(path, kind));
+    files.collect()
+}
+
+/// The file beside `path` that holds its targets, if it is there, and what is in it. Where the options ask for neither
+/// kind, classes come first.
+fn targets_beside(
+    root: &Root,
+    path: &str,
+    format: &Format,
+) -> Result<Option<(String, TargetKind)>, DataError> {
+    let kinds: &[TargetKind] = match format.kind {
+        TargetKind::Class => &[TargetKind::Class, TargetKind::Value],
+        TargetKind::Value => &[TargetKind::Value],
+    };
+    for kind in kinds {
+        for file in targets_of(path, *kind) {
+            if root.holds(&file)? {
+                return Ok(Some((file, *kind)));
+            }
+        }
     }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -171,6 +202,7 @@ mod tests {
             ("<i8", longs, -7.0),
             ("<i4", ints, -7.0),
             ("|u1", vec![51, 1], 0.2),
+            ("|b1", vec![1, 1], 1.0),
         ] {
             let folder = Folder::of(&[("a.npy", &npy(descr, "(1, 2)", &values))]);
             let data = open(&folder, "path:a.npy").unwrap();
@@ -180,6 +212,40 @@ mod tests {
                 "{descr}"
             );
         }
+    }
+
+    #[test]
+    fn colour_images_are_read_channel_after_channel() {
+        let images: Vec<f32> = (0..5 * 6 * 3).map(|value| value as f32).collect();
+        let folder = Folder::of(&[
+            ("a.npy", &npy("<f4", "(1, 5, 6, 3)", &floats(&images))),
+            ("a-labels.npy", &npy("|u1", "(1,)", &[1])),
+            ("b.npy", &npy("<f4", "(1, 5, 6, 3)", &floats(&images))),
+            ("c.npy", &npy("<f4", "(1, 90)", &floats(&images))),
+            ("c-labels.npy", &npy("|u1", "(1,)", &[1])),
+        ]);
+        let row = |spec| open(&folder, spec).unwrap().row(0).to_vec();
+        let planes: Vec<f32> = (0..90).map(|at| (at % 30 * 3 + at / 30) as f32).collect();
+        assert_eq!(row("path:a.npy"), planes);
+        assert_eq!(row("path:a.npy,channels=first"), images);
+        assert_eq!(row("path:c.npy"), images);
+        let error = |spec| open(&folder, spec).unwrap_err();
+        assert!(error("path:b.npy").contains("there is no b-labels.npy"));
+        assert!(error("path:c.npy,channels=last").contains("four dimensions"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn targets_that_cannot_be_found_are_not_taken_from_a_column() {
+        let rows = npy("<f4", "(1, 2)", &floats(&[1.0, 0.0]));
+        let folder = Folder::of(&[("a.npy", &rows)]);
+        let link = folder.path().join("a-labels.npy");
+        std::os::unix::fs::symlink("a-labels.npy", link).unwrap();
+        assert!(
+            open(&folder, "path:a.npy")
+                .unwrap_err()
+                .starts_with("a-labels.npy")
+        );
     }
 
     #[test]

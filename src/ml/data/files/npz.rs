@@ -80,7 +80,7 @@ impl Archive<'_> {
     fn table(&mut self, (rows, targets): Pair, format: &Format) -> Result<Table, DataError> {
         let (width, count, features) = self.array(rows, |array| {
             let (width, count) = (array.columns(), array.rows());
-            let (features, _) = array.features(None, format.scale)?;
+            let (features, _) = array.features(None, format)?;
             Ok((width, count, features))
         })?;
         let kind = match targets {

@@ -5,6 +5,7 @@
 //! become rows, one group of rows after the other.
 
 mod column;
+mod schema;
 
 use std::fs::File;
 
@@ -15,10 +16,11 @@ use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use super::format::Format;
 use super::guarded::guarded;
 use super::input::MAX_FILE;
+use super::missing::{Missing, is_gap};
 use super::role::{Role, roles};
-use super::table::{Columns, Fault, Table};
+use super::table::{Cell, Columns, Fault, Fields, Table};
 use crate::ml::data::{DataError, MAX_ROWS, Root};
-use column::{Cell, cells, feature, text, unread};
+use column::{cells, feature, unread};
 
 /// Reads a file.
 pub(super) fn read(root: &Root, path: &str, format: &Format) -> Result<Table, DataError> {
@@ -38,6 +40,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn open(path: &'a str, file: File) -> Result<Self, DataError> {
+        schema::check(&file).map_err(|reason| DataError::file(path, reason))?;
         let file = SerializedFileReader::new(file);
         let file = file.map_err(|error| DataError::file(path, error))?;
         Ok(Reader { path, file })
@@ -73,9 +76,17 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let columns = self.group(group, rows, &roles)?;
-            let first = columns.targets.first().map_or(&b""[..], |first| first);
-            let table =
-                table.get_or_insert_with(|| Table::new(self.path, roles.clone(), first, format));
+            let targets = (0..rows).map(|row| columns.targets.text(row));
+            let first = targets.into_iter().find(|target| !is_gap(target));
+            if first.is_none() && format.missing == Missing::Drop {
+                before = all;
+                continue;
+            }
+            let new = || {
+                let first = first.as_deref().unwrap_or_default();
+                Table::new(self.path, roles.clone(), first, format).with_names(&names)
+            };
+            let table = table.get_or_insert_with(new);
             let place =
                 |(row, fault): (usize, Fault)| fault.at(self.path, (before + row + 1) as u64);
             let pushed = table.push_columns(&columns);
@@ -98,9 +109,9 @@ impl<'a> Reader<'a> {
                 rows,
             };
             match role {
-                Role::Feature => columns.features.push(column.values(feature)?),
-                Role::Target => columns.targets = column.values(text)?,
-                Role::Shard => columns.shards = column.values(text)?,
+                Role::Feature => columns.features.push(column.features()?),
+                Role::Target => columns.targets = column.fields()?,
+                Role::Shard => columns.shards = column.fields()?,
                 Role::Nothing => {}
             }
         }
@@ -117,8 +128,25 @@ struct Column<'a> {
 }
 
 impl Column<'_> {
-    /// What `make` makes of each value.
-    fn values<R>(&self, make: fn(Cell<'_>) -> R) -> Result<Vec<R>, DataError> {
+    /// The values of a feature.
+    fn features(&self) -> Result<Vec<f32>, DataError> {
+        let mut values = Vec::new();
+        self.each(|cell| {
+            values.push(feature(&cell));
+            Ok(())
+        })?;
+        Ok(values)
+    }
+
+    /// The fields of a target, or of names of shards.
+    fn fields(&self) -> Result<Fields, DataError> {
+        let mut fields = Fields::default();
+        self.each(|cell| fields.push(cell))?;
+        Ok(fields)
+    }
+
+    /// Gives every value to `take`, until it says what is wrong.
+    fn each(&self, mut take: impl FnMut(Cell<'_>) -> Result<(), String>) -> Result<(), DataError> {
         let metadata = self.group.metadata().column(self.number);
         let described = metadata.column_descr();
         let wrong = |reason: String| {
@@ -128,20 +156,99 @@ impl Column<'_> {
         match metadata.compression() {
             Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_) => {}
             packing => {
+                let packing = packed_by(packing);
                 return Err(wrong(format!(
-                    "is packed by {packing:?}, which is not read; write it with compression=\"snappy\" or \"gzip\""
+                    "is packed by {packing}, which is not read; write it with compression=\"snappy\" or \"gzip\""
                 )));
             }
         }
+        let mut found = 0;
+        let count = |cell: Cell<'_>| {
+            found += 1;
+            take(cell)
+        };
         let reader = self.group.get_column_reader(self.number);
-        let values = reader.and_then(|reader| cells(reader, described, self.rows, make));
-        let values = values.map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        if values.len() != self.rows {
-            let (found, rows) = (values.len(), self.rows);
+        let read = reader.and_then(|reader| cells(reader, described, self.rows, count));
+        read.map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let rows = self.rows;
+        if found != rows {
             return Err(wrong(format!(
                 "has {found} values where there are {rows} rows"
             )));
         }
-        Ok(values)
+        Ok(())
+    }
+}
+
+/// The name of a packing, as writers of files know it.
+fn packed_by(packing: Compression) -> String {
+    let name = format!("{packing:?}").to_lowercase();
+    name.split('(').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::column::writer::ColumnWriter;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    use super::super::path::tests::Folder;
+    use crate::ml::data::{DATA, Opened, Root};
+    use crate::seed::Seed;
+
+    /// Writes a group of whole numbers for each list of columns.
+    fn write(folder: &Folder, name: &str, columns: &[&str], groups: &[&[&[i64]]]) {
+        let fields = columns.iter().map(|name| format!("required int64 {name};"));
+        let message = format!("message rows {{ {} }}", fields.collect::<String>());
+        let schema = Arc::new(parse_message_type(&message).unwrap());
+        let file = std::fs::File::create(folder.path().join(name)).unwrap();
+        let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+        for group in groups {
+            let mut rows = writer.next_row_group().unwrap();
+            for values in *group {
+                let mut column = rows.next_column().unwrap().unwrap();
+                let ColumnWriter::Int64ColumnWriter(typed) = column.untyped() else {
+                    panic!("all columns are of one kind")
+                };
+                typed.write_batch(values, None, None).unwrap();
+                column.close().unwrap();
+            }
+            rows.close().unwrap();
+        }
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn whole_numbers_are_exact_and_the_index_is_left_out() {
+        let folder = Folder::new(&[]);
+        let columns = ["a", "site", "y", "__index_level_0__"];
+        let large = 1 << 53;
+        write(
+            &folder,
+            "a.parquet",
+            &columns,
+            &[
+                &[&[1, 2], &[large, large + 1], &[0, 1], &[7, 8]],
+                &[&[3], &[large], &[1], &[9]],
+            ],
+        );
+        let origin = DATA.build("path:a.parquet,by=site").unwrap();
+        let root = Root::new(folder.path()).unwrap();
+        let Opened::Parts { shards, .. } = origin.open(&root, Seed(0)).unwrap() else {
+            panic!("rows bring their shards")
+        };
+        let found: Vec<_> = shards
+            .iter()
+            .map(|(name, rows)| (&name[..], rows.labels(), rows.row(0), rows.width()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("9007199254740992", &[0, 1][..], &[1.0][..], 1),
+                ("9007199254740993", &[1][..], &[2.0][..], 1),
+            ]
+        );
     }
 }

@@ -30,7 +30,16 @@ pub(super) fn roles(
             "it has {fields} columns; a row has 1 to {MAX_FEATURES} features and a target"
         ));
     }
-    let mut roles = vec![Role::Feature; fields];
+    let is_index = |column| {
+        header
+            .and_then(|header| header.get(column))
+            .is_some_and(is_index)
+    };
+    let usual = |column| match is_index(column) {
+        true => Role::Nothing,
+        false => Role::Feature,
+    };
+    let mut roles: Vec<Role> = (0..fields).map(usual).collect();
     for columns in &format.without {
         let (first, last) = (*columns.start(), *columns.end());
         if !(1..=fields).contains(&first) || last > fields {
@@ -65,6 +74,14 @@ pub(super) fn roles(
     Ok(roles)
 }
 
+/// Whether a column of this name is the index of a pandas table, which says nothing of its rows.
+fn is_index(name: &[u8]) -> bool {
+    let number = name
+        .strip_prefix(b"__index_level_")
+        .and_then(|rest| rest.strip_suffix(b"__"));
+    number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
+}
+
 /// Where a field is among those of a row, from 0.
 fn position(
     path: &str,
@@ -73,7 +90,12 @@ fn position(
     fields: usize,
 ) -> Result<usize, DataError> {
     let reason = match (field, header) {
-        (Column::Last, _) => return Ok(fields - 1),
+        (Column::Last, header) => {
+            let named = |column: &usize| header.and_then(|header| header.get(*column));
+            let mut columns = (0..fields).rev();
+            let last = columns.find(|column| !named(column).is_some_and(is_index));
+            return Ok(last.unwrap_or(fields - 1));
+        }
         (Column::Position(position), _) if (1..=fields).contains(position) => {
             return Ok(position - 1);
         }
@@ -92,4 +114,27 @@ fn position(
         }
     };
     Err(DataError::file(path, reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_of_pandas_is_no_feature_and_no_class() {
+        let header = ByteRecord::from(vec!["a", "y", "__index_level_0__"]);
+        let of = |target| {
+            let format = Format {
+                target,
+                ..Format::default()
+            };
+            roles("a.parquet", &format, Some(&header), 3).unwrap()
+        };
+        let usual = [Role::Feature, Role::Target, Role::Nothing];
+        assert_eq!(of(Column::Last), usual);
+        assert_eq!(of(Column::Named("y".to_owned())), usual);
+        let asked = [Role::Feature, Role::Feature, Role::Target];
+        assert_eq!(of(Column::Position(3)), asked, "who asks gets it");
+        assert!(!is_index(b"__index_level_") && !is_index(b"__index_level_x__"));
+    }
 }

@@ -1,21 +1,26 @@
 //! Rows of a file as they are gathered.
 
 mod assembly;
+mod columns;
 
 use std::sync::Arc;
+
+use csv::ByteRecord;
 
 use super::decimal::decimal;
 use super::format::Format;
 use super::labels::{Labels, number};
 use super::missing::{self, Missing};
 use super::natural::natural;
+use super::numbering::Numbering;
 use super::role::Role;
 use crate::ml::data::DataError;
 use crate::ml::data::TargetKind;
 pub(super) use assembly::assemble;
+pub(super) use columns::{Cell, Columns, Fields};
 
-/// Of a column without a value where there has to be one.
-const MISSING: &str = "is missing; missing=mean fills it in, missing=drop drops its row";
+/// Of a target without a value.
+const NO_TARGET: &str = "is no class or value but a gap; missing=drop drops its row";
 
 /// What a file holds.
 #[derive(Debug)]
@@ -24,10 +29,14 @@ pub(super) struct Table {
     width: usize,
     /// What each field of a row is.
     roles: Arc<[Role]>,
+    /// Names of the features and of the target, where the file says them.
+    names: Option<Arc<[String]>>,
+    /// By what classes that are texts are numbered.
+    numbering: Numbering,
     /// What features are divided by.
     scale: f32,
-    /// Whether values may be missing.
-    gaps: bool,
+    /// What becomes of values that are missing.
+    missing: Missing,
     /// Row after row; what is missing is NaN until it is seen to.
     features: Vec<f32>,
     targets: Labels,
@@ -35,37 +44,41 @@ pub(super) struct Table {
     shards: Option<Labels>,
 }
 
-/// Rows that are there column by column.
-#[derive(Default)]
-pub(super) struct Columns {
-    /// Each feature; NaN where it is missing.
-    pub features: Vec<Vec<f32>>,
-    /// As text has them, empty where they are missing.
-    pub targets: Vec<Vec<u8>>,
-    /// The same; empty where rows name none.
-    pub shards: Vec<Vec<u8>>,
-}
-
 impl Table {
-    /// No rows yet, of so many features. Of classes, whether that of the first row is a number decides
+    /// No rows yet, of so many features. Of classes, whether that of the first row that has one is a number decides
     /// whether all are: a slip further down is then an error and not one more class.
     pub fn new(path: &str, roles: Vec<Role>, first_target: &[u8], format: &Format) -> Self {
         let has = |role| roles.iter().filter(|other| **other == role).count();
-        let targets = match (format.kind, number(first_target)) {
-            (TargetKind::Value, _) => Labels::Values(Vec::new()),
-            (TargetKind::Class, Some(_)) => Labels::Numbers(Vec::new()),
-            (TargetKind::Class, None) => Labels::names(),
+        let are_names = number(first_target).is_none() && format.numbering == Numbering::Sorted;
+        let targets = match format.kind {
+            TargetKind::Value => Labels::Values(Vec::new()),
+            TargetKind::Class if are_names => Labels::names(),
+            TargetKind::Class => Labels::Numbers(Vec::new()),
         };
         Table {
             path: path.to_owned(),
             width: has(Role::Feature),
             shards: (has(Role::Shard) > 0).then(Labels::names),
             roles: roles.into(),
+            names: None,
+            numbering: format.numbering.clone(),
             scale: format.scale.unwrap_or(1.0),
-            gaps: format.missing != Missing::Refused,
+            missing: format.missing,
             features: Vec::new(),
             targets,
         }
+    }
+
+    /// The same with the names of its columns.
+    pub fn with_names(mut self, header: &ByteRecord) -> Self {
+        let of = |role| {
+            let columns = header.iter().zip(self.roles.iter());
+            columns.filter_map(move |(name, other)| (*other == role).then_some(name))
+        };
+        let names = of(Role::Feature).chain(of(Role::Target));
+        let names = names.map(|name| String::from_utf8_lossy(name).into_owned());
+        self.names = Some(names.collect());
+        self
     }
 
     /// The rows of a file that needs no more reading: `width` features for each of `targets`.
@@ -74,8 +87,10 @@ impl Table {
             path: path.to_owned(),
             width,
             roles: Arc::default(),
+            names: None,
+            numbering: Numbering::Sorted,
             scale: 1.0,
-            gaps: false,
+            missing: Missing::Refused,
             features,
             targets,
             shards: None,
@@ -89,6 +104,8 @@ impl Table {
             features: Vec::new(),
             targets: self.targets.like(),
             roles: Arc::clone(&self.roles),
+            names: self.names.clone(),
+            numbering: self.numbering.clone(),
             shards: self.shards.as_ref().map(|_| Labels::names()),
             ..*self
         }
@@ -174,51 +191,13 @@ impl Table {
         Ok(())
     }
 
-    /// Adds rows. An error comes with the number of the row among these, from 0.
-    pub fn push_columns(&mut self, columns: &Columns) -> Result<(), (usize, Fault)> {
-        let rows = columns.targets.len();
-        self.features.reserve(columns.features.len() * rows);
-        for row in 0..rows {
-            for (number, column) in columns.features.iter().enumerate() {
-                let value = column[row];
-                let value = match value.is_nan() {
-                    true if self.gaps => value,
-                    true => return Err((row, self.fault(Role::Feature, number, b"", MISSING))),
-                    false => scaled(value, self.scale).map_err(|reason| {
-                        let value = value.to_string();
-                        let fault = self.fault(Role::Feature, number, value.as_bytes(), &reason);
-                        (row, fault)
-                    })?,
-                };
-                self.features.push(value);
-            }
-            let target = Some((Role::Target, &columns.targets[row]));
-            let shard = columns.shards.get(row).map(|shard| (Role::Shard, shard));
-            for (role, field) in target.into_iter().chain(shard) {
-                let pushed = self.push_field(role, field);
-                pushed.map_err(|reason| (row, self.fault(role, 0, field, &reason)))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What is wrong with the field that is the so many-th of a role, from 0.
-    fn fault(&self, role: Role, number: usize, value: &[u8], reason: &str) -> Fault {
-        let mut columns = (1..)
-            .zip(self.roles.iter())
-            .filter(|(_, other)| **other == role);
-        let value = String::from_utf8_lossy(&value[..value.len().min(40)]).into_owned();
-        Fault {
-            cell: columns.nth(number).map(|(column, _)| (column, value)),
-            reason: reason.to_owned(),
-        }
-    }
-
     fn push_field(&mut self, role: Role, field: &[u8]) -> Result<(), String> {
         match role {
-            Role::Feature if self.gaps && missing::is_gap(field) => self.features.push(f32::NAN),
+            Role::Feature if self.has_gaps() && missing::is_gap(field) => {
+                self.features.push(f32::NAN);
+            }
             Role::Feature => self.features.push(feature(field, self.scale)?),
-            Role::Target => self.targets.push(field)?,
+            Role::Target => self.push_target(field)?,
             Role::Shard => match &mut self.shards {
                 Some(shards) => shards
                     .push(field)
@@ -228,6 +207,39 @@ impl Table {
             Role::Nothing => {}
         }
         Ok(())
+    }
+
+    fn push_target(&mut self, field: &[u8]) -> Result<(), String> {
+        if let (Some(class), Labels::Numbers(rows)) =
+            (self.numbering.number(field), &mut self.targets)
+        {
+            rows.push(class);
+            return Ok(());
+        }
+        if missing::is_gap(field) {
+            if self.missing != Missing::Drop {
+                return Err(NO_TARGET.to_owned());
+            }
+            self.targets.push_gap();
+            return Ok(());
+        }
+        match (&self.numbering, &self.targets) {
+            (Numbering::Known(names), _) => {
+                let names = names.join("/");
+                Err(format!("is none of the classes that are named, {names}"))
+            }
+            (Numbering::Refused, Labels::Numbers(_)) if number(field).is_none() => Err(
+                "is a text, to which other sites may give another number; name all classes in their order, the same at \
+                 every site, as in classes=benign/malignant"
+                    .to_owned(),
+            ),
+            _ => self.targets.push(field),
+        }
+    }
+
+    /// Whether features may be missing.
+    fn has_gaps(&self) -> bool {
+        self.missing != Missing::Refused
     }
 }
 
@@ -305,9 +317,10 @@ impl Table {
 
     /// Drops the rows in which a value is missing.
     pub fn drop_gaps(&mut self) -> Result<(), DataError> {
-        let rows = self.features.chunks_exact(self.width);
+        let rows = self.features.chunks_exact(self.width).enumerate();
+        let has_gap = |values: &[f32]| values.iter().any(|value| value.is_nan());
         let whole: Vec<bool> = rows
-            .map(|row| !row.iter().any(|value| value.is_nan()))
+            .map(|(row, values)| !has_gap(values) && !self.targets.is_gap(row))
             .collect();
         if !whole.contains(&true) {
             let reason =
@@ -325,6 +338,11 @@ impl Table {
             shards.retain(&whole);
         }
         Ok(())
+    }
+
+    /// Whether the class of the first row is a text, and that of a later one a number.
+    pub fn turns_to_numbers(&self) -> bool {
+        self.targets.turn_to_numbers()
     }
 
     /// Makes all classes above 0 class 1.

@@ -1,6 +1,8 @@
 //! An array as numpy writes it: rows of features, or the target of each row.
 
+use super::channels::to_first;
 use super::header::{Header, Kind, header};
+use crate::ml::data::files::format::Format;
 use crate::ml::data::files::idx::BYTE_SCALE;
 use crate::ml::data::files::input::Input;
 use crate::ml::data::files::labels::Labels;
@@ -34,12 +36,17 @@ impl<'a> Array<'a> {
         self.header.shape[1..].iter().product()
     }
 
-    /// Features row after row, divided by `scale` (bytes by 255 unless it is said); and the values of the column, counted
+    /// Whether rows are of more than one dimension.
+    pub fn has_images(&self) -> bool {
+        self.header.shape.len() > 2
+    }
+
+    /// Features row after row, divided by the scale (bytes by 255 unless it is said); and the values of the column, counted
     /// from 1, that is no feature.
     pub fn features(
         self,
         column: Option<usize>,
-        scale: Option<f32>,
+        format: &Format,
     ) -> Result<(Vec<f32>, Vec<f64>), DataError> {
         let Header { kind, shape } = &self.header;
         let (rows, columns) = (self.rows(), self.columns());
@@ -49,7 +56,9 @@ impl<'a> Array<'a> {
             return Err(DataError::file(self.path, reason));
         }
         let usual = if *kind == Kind::U8 { BYTE_SCALE } else { 1.0 };
-        let scale = scale.unwrap_or(usual);
+        let scale = format.scale.unwrap_or(usual);
+        let wrong = |reason| DataError::file(self.path, reason);
+        let channels = format.channels.last(shape).map_err(wrong)?;
         let length = self.length()?;
         let mut features = Vec::with_capacity(rows * width);
         let mut targets = Vec::new();
@@ -67,6 +76,10 @@ impl<'a> Array<'a> {
                 }
             });
         })?;
+        // With a column taken out, rows are no images.
+        if let (Some(channels), None) = (channels, column) {
+            to_first(&mut features, columns, channels);
+        }
         Ok((features, targets))
     }
 

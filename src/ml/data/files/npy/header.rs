@@ -9,6 +9,8 @@ pub(super) enum Kind {
     F32,
     F64,
     U8,
+    /// A truth value in a byte, 0 or 1.
+    Bool,
     I32,
     I64,
 }
@@ -18,7 +20,7 @@ impl Kind {
         ("<f4", Kind::F32),
         ("<f8", Kind::F64),
         ("|u1", Kind::U8),
-        ("|b1", Kind::U8),
+        ("|b1", Kind::Bool),
         ("<i4", Kind::I32),
         ("<i8", Kind::I64),
     ];
@@ -26,7 +28,7 @@ impl Kind {
     /// Bytes of a value.
     pub(super) fn size(self) -> usize {
         match self {
-            Kind::U8 => 1,
+            Kind::U8 | Kind::Bool => 1,
             Kind::F32 | Kind::I32 => 4,
             Kind::F64 | Kind::I64 => 8,
         }
@@ -36,7 +38,7 @@ impl Kind {
     pub(super) fn each(self, bytes: &[u8], take: impl FnMut(f64)) {
         let (four, eight) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<8>().0);
         match self {
-            Kind::U8 => bytes.iter().map(|byte| f64::from(*byte)).for_each(take),
+            Kind::U8 | Kind::Bool => bytes.iter().map(|byte| f64::from(*byte)).for_each(take),
             Kind::F32 => four
                 .iter()
                 .map(|b| f64::from(f32::from_le_bytes(*b)))

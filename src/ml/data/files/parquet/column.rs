@@ -7,6 +7,7 @@ use parquet::errors::ParquetError;
 use parquet::schema::types::ColumnDescriptor;
 
 use crate::ml::data::files::role::Role;
+use crate::ml::data::files::table::Cell;
 
 /// Values that are decoded at a time.
 const CHUNK: usize = 1 << 14;
@@ -40,44 +41,30 @@ pub(super) fn unread(column: &ColumnDescriptor, role: Role) -> Option<String> {
     ))
 }
 
-/// A value of a column.
-pub(super) enum Cell<'a> {
-    Missing,
-    Number(f64),
-    Text(&'a [u8]),
-}
-
 /// The value of a feature; NaN where it is missing.
-pub(super) fn feature(cell: Cell<'_>) -> f32 {
-    match cell {
+pub(super) fn feature(cell: &Cell<'_>) -> f32 {
+    match *cell {
         Cell::Number(value) => value as f32,
+        Cell::Signed(value) => value as f64 as f32,
+        Cell::Unsigned(value) => value as f64 as f32,
         Cell::Missing | Cell::Text(_) => f32::NAN,
     }
 }
 
-/// A value as a field of text would have it.
-pub(super) fn text(cell: Cell<'_>) -> Vec<u8> {
-    match cell {
-        Cell::Missing => Vec::new(),
-        Cell::Number(value) => value.to_string().into_bytes(),
-        Cell::Text(text) => text.to_vec(),
-    }
-}
-
-/// What `make` makes of each value of a column, of which there are at most so many.
-pub(super) fn cells<R>(
+/// Gives each value of a column, of which there are at most so many, to `take`; until it wants no more, and says why.
+pub(super) fn cells(
     reader: ColumnReader,
     column: &ColumnDescriptor,
     most: usize,
-    make: fn(Cell<'_>) -> R,
-) -> Result<Vec<R>, ParquetError> {
+    take: impl FnMut(Cell<'_>) -> Result<(), String>,
+) -> Result<(), ParquetError> {
     match reader {
-        ColumnReader::BoolColumnReader(reader) => each(reader, column, most, make),
-        ColumnReader::Int32ColumnReader(reader) => each(reader, column, most, make),
-        ColumnReader::Int64ColumnReader(reader) => each(reader, column, most, make),
-        ColumnReader::FloatColumnReader(reader) => each(reader, column, most, make),
-        ColumnReader::DoubleColumnReader(reader) => each(reader, column, most, make),
-        ColumnReader::ByteArrayColumnReader(reader) => each(reader, column, most, make),
+        ColumnReader::BoolColumnReader(reader) => each(reader, column, most, take),
+        ColumnReader::Int32ColumnReader(reader) => each(reader, column, most, take),
+        ColumnReader::Int64ColumnReader(reader) => each(reader, column, most, take),
+        ColumnReader::FloatColumnReader(reader) => each(reader, column, most, take),
+        ColumnReader::DoubleColumnReader(reader) => each(reader, column, most, take),
+        ColumnReader::ByteArrayColumnReader(reader) => each(reader, column, most, take),
         ColumnReader::Int96ColumnReader(_) | ColumnReader::FixedLenByteArrayColumnReader(_) => {
             Err(ParquetError::General("its kind is not read".to_owned()))
         }
@@ -85,34 +72,38 @@ pub(super) fn cells<R>(
 }
 
 /// The same for a column of one kind.
-fn each<D: DataType<T: Value>, R>(
+fn each<D: DataType<T: Value>>(
     mut reader: ColumnReaderImpl<D>,
     column: &ColumnDescriptor,
     most: usize,
-    make: fn(Cell<'_>) -> R,
-) -> Result<Vec<R>, ParquetError> {
+    mut take: impl FnMut(Cell<'_>) -> Result<(), String>,
+) -> Result<(), ParquetError> {
     let (is_signed, whole) = (!is_unsigned(column), column.max_def_level());
-    let (mut all, mut values, mut levels) = (Vec::new(), Vec::new(), Vec::new());
-    while all.len() < most {
+    let (mut values, mut levels) = (Vec::new(), Vec::new());
+    let mut left = most;
+    let mut take = |cell: Cell<'_>| take(cell).map_err(ParquetError::General);
+    while left > 0 {
         values.clear();
         levels.clear();
-        let chunk = CHUNK.min(most - all.len());
+        let chunk = CHUNK.min(left);
         let (rows, ..) = reader.read_records(chunk, Some(&mut levels), None, &mut values)?;
         if rows == 0 {
             break;
         }
         let mut values = values.iter().map(|value: &D::T| value.cell(is_signed));
         if whole == 0 {
-            all.extend(values.map(make));
+            left -= values.len();
+            values.try_for_each(&mut take)?;
             continue;
         }
         // Where the level of a row is lower, its value is missing, and is not among the values.
-        all.extend(levels.iter().map(|level| {
+        left -= levels.len();
+        for level in &levels {
             let value = if *level == whole { values.next() } else { None };
-            make(value.unwrap_or(Cell::Missing))
-        }));
+            take(value.unwrap_or(Cell::Missing))?;
+        }
     }
-    Ok(all)
+    Ok(())
 }
 
 /// A value as the library decodes it.
@@ -138,10 +129,10 @@ impl Value for i32 {
 
 impl Value for i64 {
     fn cell(&self, is_signed: bool) -> Cell<'_> {
-        Cell::Number(match is_signed {
-            true => *self as f64,
-            false => self.cast_unsigned() as f64,
-        })
+        match is_signed {
+            true => Cell::Signed(*self),
+            false => Cell::Unsigned(self.cast_unsigned()),
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use crate::ml::data::Targets;
 use crate::ml::data::files::labels::Labels;
 use crate::ml::data::{DataError, Dataset};
 
-/// The data sets of several files, with the same classes for all, if they have classes: names count in sorted order,
-/// numbers up to the largest.
+/// The data sets of several files, with the same classes for all, if they have classes: names count in sorted order
+/// unless they are known, numbers up to the largest.
 pub(in crate::ml::data::files) fn assemble(tables: Vec<Table>) -> Result<Vec<Dataset>, DataError> {
     let mut names: BTreeMap<String, u32> = BTreeMap::new();
     let mut largest = 0;
@@ -29,9 +29,11 @@ pub(in crate::ml::data::files) fn assemble(tables: Vec<Table>) -> Result<Vec<Dat
     for (place, class) in names.values_mut().enumerate() {
         *class = place as u32;
     }
-    let classes = match names.len() {
-        0 => largest as usize + 1,
-        count => count,
+    let known = tables.first().and_then(|table| table.numbering.known());
+    let classes = match (known, names.len()) {
+        (Some(known), _) => known.len(),
+        (None, 0) => largest as usize + 1,
+        (None, count) => count,
     };
     tables
         .into_iter()
@@ -49,6 +51,7 @@ impl Table {
             );
             return Err(DataError::file(&self.path, reason));
         }
+        self.check_names(first)?;
         let what = match (&self.targets, &first.targets) {
             (Labels::Names { .. }, Labels::Names { .. })
             | (Labels::Numbers(_), Labels::Numbers(_))
@@ -58,6 +61,23 @@ impl Table {
         };
         let reason = format!(
             "either its targets or those of {} are {what}, not both",
+            first.path
+        );
+        Err(DataError::file(&self.path, reason))
+    }
+
+    /// Whether columns have the same names as those of another, where both say them: values are put together by their
+    /// places alone.
+    fn check_names(&self, first: &Table) -> Result<(), DataError> {
+        let (Some(own), Some(others)) = (&self.names, &first.names) else {
+            return Ok(());
+        };
+        let mut pairs = own.iter().zip(others.iter());
+        let Some((own, other)) = pairs.find(|(own, other)| own != other) else {
+            return Ok(());
+        };
+        let reason = format!(
+            "it has the column `{own}` where {} has `{other}`; give all files the same columns in the same order",
             first.path
         );
         Err(DataError::file(&self.path, reason))
