@@ -32,7 +32,7 @@ struct Arguments {
     load: Load,
 
     /// Private rows for runs on `private:` data: a CSV or Parquet file, or a directory of train* files; they
-    /// never leave this node
+    /// never leave this node. Options follow as for `path:` data: FILE,label=NAME,classes=benign/malignant
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
 

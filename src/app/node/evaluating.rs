@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::service::{Worker, deadline, fitting, interrupted, untrained};
+use super::shards::Evaluating;
+use crate::ml::data::TargetKind;
 use crate::ml::metrics::{Depth, Metrics};
 use crate::seed::Seed;
 use crate::wire::convert::report;
@@ -33,11 +35,22 @@ impl Worker {
         let mut merged: Option<Metrics> = None;
         for (index, shard) in shards {
             attempt.go_on().map_err(interrupted)?;
-            let (rows, held_out) = self.rows(&place, index, shard)?;
-            let rows = fitting(&*model, held_out.map_or(rows, Arc::new))?;
-            let found = model
-                .examine(&parameters, &rows, depth, 1)
-                .map_err(|error| untrained(&attempt, &error))?;
+            let (rows, evaluating) = self.rows(&place, index, shard)?;
+            let rows = fitting(&*model, rows)?;
+            let rows = match evaluating {
+                Evaluating::All => Some(rows),
+                Evaluating::Held(held) => Some(Arc::new(held)),
+                Evaluating::Nothing => None,
+            };
+            let found = match rows {
+                Some(rows) => model
+                    .examine(&parameters, &rows, depth, 1)
+                    .map_err(|error| untrained(&attempt, &error))?,
+                None => Metrics {
+                    correct: (model.kind() == TargetKind::Class).then_some(0),
+                    ..Metrics::default()
+                },
+            };
             merged = Some(match merged {
                 Some(sum) => sum.merge(&found),
                 None => found,

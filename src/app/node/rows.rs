@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::blobs::unkept;
 use super::service::{Worker, missing_blob};
+use super::shards::Evaluating;
 use super::sources::OpenSource;
 use crate::ml::data::{Dataset, Standard};
 use crate::seed::Seed;
@@ -27,21 +28,24 @@ impl Worker {
         Ok(Opened { rows, by })
     }
 
-    /// The rows of a shard, and those of it that are held out here.
+    /// The rows of a shard, and those of it that it is evaluated with here.
     pub(super) fn rows(
         &self,
         place: &Opened,
         index: usize,
         shard: &ShardRef,
-    ) -> Result<(Arc<Dataset>, Option<Dataset>), Fault> {
-        let (rows, held_out) = self.as_they_are(&place.rows, index, shard)?;
+    ) -> Result<(Arc<Dataset>, Evaluating), Fault> {
+        let (rows, evaluating) = self.as_they_are(&place.rows, index, shard)?;
         let Some(by) = &place.by else {
-            return Ok((rows, held_out));
+            return Ok((rows, evaluating));
         };
         let wrong = |reason| invalid("data.standard", reason, "");
         let rows = by.apply(Arc::unwrap_or_clone(rows)).map_err(wrong)?;
-        let held_out = held_out.map(|rows| by.apply(rows)).transpose();
-        Ok((Arc::new(rows), held_out.map_err(wrong)?))
+        let evaluating = match evaluating {
+            Evaluating::Held(held) => Evaluating::Held(by.apply(held).map_err(wrong)?),
+            other => other,
+        };
+        Ok((Arc::new(rows), evaluating))
     }
 
     fn as_they_are(
@@ -49,9 +53,9 @@ impl Worker {
         place: &Where,
         index: usize,
         shard: &ShardRef,
-    ) -> Result<(Arc<Dataset>, Option<Dataset>), Fault> {
+    ) -> Result<(Arc<Dataset>, Evaluating), Fault> {
         match place {
-            Where::Source(source) => Ok((self.shards.rows(source, index)?, None)),
+            Where::Source(source) => Ok((self.shards.rows(source, index)?, Evaluating::All)),
             Where::Private { held_out, seed } => self.shards.private(&shard.name, *held_out, *seed),
             Where::Shipped => {
                 let name = shard.digest.as_ref().ok_or_else(missing_blob)?;
@@ -59,7 +63,7 @@ impl Worker {
                     let blob = self.blob(name).ok_or_else(missing_blob)?;
                     blob.whole().map_err(|error| unkept(&error))
                 };
-                Ok((self.shards.shipped(name, bytes)?, None))
+                Ok((self.shards.shipped(name, bytes)?, Evaluating::All))
             }
         }
     }

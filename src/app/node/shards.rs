@@ -1,5 +1,6 @@
 //! The rows a node trains on: opened sources, shipped shards, and the private ones it was started with.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::sources::{Key, OpenSource, Sources, Stamp};
-use crate::ml::data::{DataError, Dataset, Request, Root, Source, decode};
+use crate::ml::data::{DataError, Dataset, Request, Root, Source, beside, decode};
 use crate::ml::partition::hold_out;
 use crate::seed::Seed;
 use crate::spec::Spec;
@@ -18,6 +19,15 @@ use crate::wire::stubs::types::{Fault, FaultCode};
 
 /// Rows and the name they are known by.
 type Named = (String, Arc<Dataset>);
+
+/// Which rows of a shard evaluate.
+pub(super) enum Evaluating {
+    /// Those that train: none were to be held out, or who asks says which shards they are.
+    All,
+    Held(Dataset),
+    /// Rows were to be held out of a single one.
+    Nothing,
+}
 
 /// The rows at hand.
 pub(super) struct Shards {
@@ -92,13 +102,13 @@ impl Shards {
         })
     }
 
-    /// A private shard by its name, parted into rows to train on and rows held out.
+    /// A private shard by its name, parted into rows to train on and rows to evaluate with.
     pub(super) fn private(
         &self,
         name: &str,
         held_out: f64,
         seed: Seed,
-    ) -> Result<(Arc<Dataset>, Option<Dataset>), Fault> {
+    ) -> Result<(Arc<Dataset>, Evaluating), Fault> {
         let found = self.private.iter().find(|(known, _)| known == name);
         let (_, rows) = found.ok_or_else(|| {
             fault(
@@ -113,14 +123,14 @@ impl Shards {
             .take(8)
             .fold(0, |part, &byte| part << 8 | u64::from(byte));
         let (train, held) = hold_out(rows.rows(), held_out, seed, part);
-        if held.is_empty() {
-            return Ok((Arc::clone(rows), None));
-        }
-        let train = rows.select(&train).map(Arc::new);
-        Ok((
-            train.unwrap_or_else(|| Arc::clone(rows)),
-            rows.select(&held),
-        ))
+        let Some((train, held)) = rows.select(&train).zip(rows.select(&held)) else {
+            let evaluating = match held_out > 0.0 {
+                true => Evaluating::Nothing,
+                false => Evaluating::All,
+            };
+            return Ok((Arc::clone(rows), evaluating));
+        };
+        Ok((Arc::new(train), Evaluating::Held(held)))
     }
 
     /// A shipped shard from its bytes.
@@ -160,16 +170,21 @@ impl Shards {
         self.root.resolve(spec.value()?).ok()
     }
 
-    /// The newest change below what a `path:` spec names, and the bytes of all files there.
+    /// The newest change of what a `path:` spec names and of the files beside it that may hold its targets, or below it,
+    /// and the bytes of all files there.
     pub(super) fn stamp(&self, spec: &str) -> Stamp {
         let path = self.path_of(spec)?;
-        if !path.is_dir() {
-            return stamp_of(&path);
-        }
-        let entries = std::fs::read_dir(&path).ok()?;
-        let stamps = entries
-            .flatten()
-            .filter_map(|entry| stamp_of(&entry.path()));
+        let files: Vec<PathBuf> = match path.is_dir() {
+            true => {
+                let entries = std::fs::read_dir(&path).ok()?;
+                entries.flatten().map(|entry| entry.path()).collect()
+            }
+            false => {
+                let beside = beside(path.to_str()?).into_iter().map(PathBuf::from);
+                iter::once(path).chain(beside).collect()
+            }
+        };
+        let stamps = files.iter().filter_map(|file| stamp_of(file));
         stamps.reduce(|a, b| (a.0.max(b.0), a.1 + b.1))
     }
 }
@@ -180,7 +195,8 @@ fn stamp_of(path: &Path) -> Stamp {
 }
 
 /// Reads private rows: the operator's own word, so any path will do. A directory's files keep their names, as
-/// do shards that a column names; another file is one shard by its name.
+/// do shards that a column names; another file is one shard by its name. Classes that are texts have to be named, because
+/// no site knows those of the others.
 fn read_private(spec: &str) -> Result<(Vec<Named>, PathBuf), String> {
     let spec: Spec = format!("path:{}", spec.strip_prefix("path:").unwrap_or(spec))
         .parse()
@@ -189,7 +205,10 @@ fn read_private(spec: &str) -> Result<(Vec<Named>, PathBuf), String> {
     let path = Path::new(given)
         .canonicalize()
         .map_err(|error| format!("cannot read the private rows at {given}: {error}"))?;
-    let options: String = spec.options().map(|(k, v)| format!(",{k}={v}")).collect();
+    let mut options: String = spec.options().map(|(k, v)| format!(",{k}={v}")).collect();
+    if !spec.options().any(|(key, _)| key == "classes") {
+        options.push_str(",classes=numbers");
+    }
     let is_directory = path.is_dir();
     let brings_shards = is_directory || spec.options().any(|(key, _)| key == "by");
     let file = path
@@ -218,4 +237,71 @@ fn read_private(spec: &str) -> Result<(Vec<Named>, PathBuf), String> {
         })
         .collect();
     Ok((shards?, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(folder: &Path, private: Option<&str>) -> Result<Shards, String> {
+        let private = private.map(|file| folder.join(file).to_str().unwrap().to_owned());
+        let root = Root::new(folder).unwrap();
+        Shards::new(root, private.as_deref(), Arc::new(Sources::default()))
+    }
+
+    #[test]
+    fn private_classes_are_numbers_or_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("text.csv", "1,malignant\n2,malignant\n");
+        write("numbers.csv", "1,0\n2,1\n");
+        write("values.csv", "1,0.5\n2,1.5\n");
+        let error = node(folder.path(), Some("text.csv")).err().unwrap();
+        assert!(error.contains("as in classes=benign/malignant"), "{error}");
+        let named = node(folder.path(), Some("text.csv,classes=benign/malignant")).unwrap();
+        let (_, rows) = &named.private[0];
+        assert_eq!((rows.labels(), rows.classes()), (&[1, 1][..], 2));
+        assert!(node(folder.path(), Some("numbers.csv")).is_ok());
+        assert!(node(folder.path(), Some("values.csv,target=last")).is_ok());
+    }
+
+    #[test]
+    fn a_single_row_that_trains_does_not_evaluate() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("one.csv", "1,0\n");
+        write("four.csv", "1,0\n2,1\n3,0\n4,1\n");
+        let parted = |file, held_out| {
+            let shards = node(folder.path(), Some(file)).unwrap();
+            let (rows, evaluating) = shards.private(file, held_out, Seed(1)).unwrap();
+            let evaluating = match evaluating {
+                Evaluating::All => Some(rows.rows()),
+                Evaluating::Held(held) => Some(held.rows()),
+                Evaluating::Nothing => None,
+            };
+            (rows.rows(), evaluating)
+        };
+        assert_eq!(parted("one.csv", 0.5), (1, None));
+        assert_eq!(parted("one.csv", 0.0), (1, Some(1)));
+        assert_eq!(parted("four.csv", 0.5), (2, Some(2)));
+    }
+
+    #[test]
+    fn targets_beside_a_file_belong_to_its_stamp() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("a.npy", "rows");
+        write("other.npy", "rows");
+        let shards = node(folder.path(), None).unwrap();
+        let stamp = || shards.stamp("path:a.npy,scale=2").unwrap();
+        let alone = stamp();
+        write("a-labels.npy", "labels");
+        let beside = stamp();
+        assert_eq!((alone.1, beside.1), (4, 10));
+        write("a-labels.npy", "more labels");
+        assert_eq!(stamp().1, 15);
+    }
 }

@@ -93,6 +93,10 @@ impl Sources {
             let id = self.next.fetch_add(1, Ordering::Relaxed);
             Ok(Arc::new(OpenSource { id, source }))
         });
+        if let Err(DataError::File { .. }) = opened {
+            // It may be made readable without a trace in its stamp.
+            lock(&self.open).retain(|(.., other)| !Arc::ptr_eq(other, &opening));
+        }
         opened.clone()
     }
 
@@ -187,6 +191,23 @@ mod tests {
         assert!(ask(7, 1_000) && ask(7, 1_000), "too large to keep");
         let failed = sources.rows(Key::Shard(1, 0), || Err(()));
         assert!(failed.is_err());
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::new(folder.path()).unwrap();
+        let request = Request {
+            spec: "path:rows.csv".to_owned(),
+            partition: None,
+            shards: Some(1),
+            seed: crate::seed::Seed(1),
+            held_out: 0.0,
+        };
+        let sources = Sources::default();
+        assert!(sources.open(&request, None, &root).is_err());
+        std::fs::write(folder.path().join("rows.csv"), "1,0\n2,1\n").unwrap();
+        assert!(sources.open(&request, None, &root).is_ok());
     }
 
     #[test]
