@@ -90,7 +90,8 @@ fn read_quoted(
     mut table: Table,
 ) -> Result<Table, DataError> {
     let mut records = Records::of(path, &text[start..]);
-    while let Some(record) = records.next()? {
+    let mut record = ByteRecord::new();
+    while records.read(&mut record)? {
         let place = |fault: Fault| fault.at(path, line(text, start + position(&record)));
         table.push(record.iter()).map_err(place)?;
     }

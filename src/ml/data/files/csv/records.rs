@@ -24,9 +24,13 @@ impl<'a> Records<'a> {
     /// The next record, if there is one.
     pub fn next(&mut self) -> Result<Option<ByteRecord>, DataError> {
         let mut record = ByteRecord::new();
-        let more = self.reader.read_byte_record(&mut record);
-        let more = more.map_err(|error| DataError::file(self.path, error))?;
-        Ok(more.then_some(record))
+        Ok(self.read(&mut record)?.then_some(record))
+    }
+
+    /// The same in the place of an earlier one, whose memory it takes; whether there is one.
+    pub fn read(&mut self, record: &mut ByteRecord) -> Result<bool, DataError> {
+        let more = self.reader.read_byte_record(record);
+        more.map_err(|error| DataError::file(self.path, error))
     }
 }
 
