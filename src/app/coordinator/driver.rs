@@ -175,7 +175,11 @@ impl Driver {
             RunEvent::Round(report) => self.workshop.finished(&run, report.round),
             _ => None,
         };
-        keeper.record(&run, entry, finished).err()
+        let number = entry.number;
+        let taken = keeper.record(&run, entry, finished);
+        taken
+            .err()
+            .map(|reason| Event::Recorded(run, number, Err(reason)))
     }
 
     fn publish(&self, run: &RunId, entry: Entry) {

@@ -238,14 +238,16 @@ impl Keeper {
         }))
     }
 
-    /// Takes an entry in. It is durable when the core is told [`Event::Recorded`]; what is returned cannot be made so
-    /// now.
+    /// Takes an entry in. It is durable when the core is told [`Event::Recorded`].
+    ///
+    /// # Errors
+    /// When it cannot be made so now.
     pub(super) fn record(
         &self,
         run: &RunId,
         entry: Entry,
         finished: Option<Finished>,
-    ) -> Result<(), Event> {
+    ) -> Result<(), String> {
         let mut books = self.lock();
         if !books.runs.contains_key(run) {
             // It had ended, and is resumed.
@@ -258,7 +260,7 @@ impl Keeper {
                 Err(reason) => {
                     drop(books);
                     About::run(&run.0).log(Level::Error, format_args!("waits: {reason}"));
-                    return Err(Event::Recorded(run.clone(), entry.number, Err(reason)));
+                    return Err(reason);
                 }
             }
         }

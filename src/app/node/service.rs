@@ -12,7 +12,7 @@ use super::described;
 use super::desk::{Attempt, Desk, Interrupted};
 use super::load::Gate;
 use super::residuals::Residuals;
-use super::shards::Shards;
+use super::shards::{Evaluating, Shards};
 use super::worklog;
 use crate::app::held::{self, Held};
 use crate::app::memory;
@@ -121,8 +121,12 @@ impl ComputeNodeHandler for Worker {
         let mut moments = Moments::default();
         for (index, shard) in shards {
             attempt.go_on().map_err(interrupted)?;
-            let (rows, held_out) = self.rows(&place, index, shard)?;
-            described::check(&shard.name, &rows, held_out.as_ref())?;
+            let (rows, evaluating) = self.rows(&place, index, shard)?;
+            let held_out = match &evaluating {
+                Evaluating::Held(held) => Some(held),
+                Evaluating::All | Evaluating::Nothing => None,
+            };
+            described::check(&shard.name, &rows, held_out)?;
             let merged = moments.merge(Moments::of(&rows));
             merged.map_err(|reason| invalid("shards", reason, ""))?;
         }
