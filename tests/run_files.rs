@@ -120,6 +120,47 @@ fn everything_wrong_is_said_at_once_with_its_line() {
 }
 
 #[test]
+fn what_was_not_said_is_a_default() {
+    let table = said(&["check", "--epochs", "2", "--shards", "4"], &[]);
+    let from = |name: &str| row(&table, name).1;
+    assert_eq!(
+        (from("epochs"), from("shards")),
+        ("flag".into(), "flag".into())
+    );
+    assert_eq!(
+        (from("lr"), from("data")),
+        ("default".into(), "default".into())
+    );
+}
+
+#[test]
+fn a_flag_takes_a_switch_back() {
+    let (_folder, path) = file("stragglers = 0.5\ndrop-stragglers = true\n");
+    let dropped = |arguments: &[&str]| {
+        let table = said(&[&["check", &path], arguments].concat(), &[]);
+        row(&table, "drop-stragglers")
+    };
+    assert_eq!(dropped(&[]), ("true".into(), "line 2".into()));
+    let taken_back = dropped(&["--drop-stragglers=false"]);
+    assert_eq!(taken_back, ("false".into(), "flag".into()));
+}
+
+#[test]
+fn one_option_has_one_value() {
+    let (_folder, path) =
+        file("weight-decay = 0.1\nshards = 4\nweight_decay = 0.2\nparticipants = 5\n");
+    let error = refused(&["check", &path], &[]);
+    for said in [
+        "line 3: `weight_decay` is another name of what line 1 says",
+        "line 4: `participants` is another name of what line 2 says",
+    ] {
+        assert!(error.contains(said), "no `{said}` in {error}");
+    }
+    let error = refused(&["check", "--set", "coordinator=127.0.0.1:1"], &[]);
+    assert!(error.contains("named before the command"), "{error}");
+}
+
+#[test]
 fn what_would_end_at_once_is_found_before() {
     let error = refused(&["check", "--model", "mlp:3-4-2"], &[]);
     assert!(

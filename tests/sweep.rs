@@ -202,6 +202,35 @@ fn a_cluster_of_its_own_keeps_a_sweep_in_its_folder() {
 }
 
 #[test]
+fn switches_hold_for_all_points_and_can_be_tried() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = |arguments: &[&str]| {
+        let mut command = Command::new(CLIENT);
+        command.arg("--state").arg(folder.path()).args(arguments);
+        let (output, lines) = output(&mut command);
+        assert!(output.status.success(), "{output:?}");
+        (String::from_utf8(output.stdout).expect("text"), lines)
+    };
+    let grid = [
+        "--grid",
+        "weight_decay=0|0.1",
+        "--grid",
+        "standardise=true|false",
+    ];
+    let common = ["--stragglers", "0.5", "--drop-stragglers", "--rounds", "1"];
+    let (_, lines) = client(&[&["sweep", "--json"], &grid[..], &common].concat());
+    let runs: Vec<&Value> = lines.iter().filter(|line| line["event"] == "run").collect();
+    assert_eq!(runs.len(), 4, "{lines:?}");
+    for run in runs {
+        let (config, _) = client(&["config", run["run"].as_str().expect("an id")]);
+        assert!(config.contains("drop-stragglers = true"), "{config}");
+        let on = run["values"]["standardise"] == "true";
+        assert_eq!(config.contains("standardise = true"), on, "{config}");
+        assert!(run["values"]["weight-decay"].is_string(), "{run}");
+    }
+}
+
+#[test]
 fn what_cannot_be_tried_is_said() {
     let says = |arguments: &[&str], code: i32, text: &str| {
         let mut command = Command::new(CLIENT);
@@ -214,6 +243,12 @@ fn what_cannot_be_tried_is_said() {
     says(&["--grid", "learning=1"], 2, "weight-decay");
     says(&["--grid", "lr=0.1,0.2"], 2, "separated by `|`");
     says(&["--range", "lr=0..1"], 2, "--random");
+    says(&["--grid", "nodes=1|2"], 2, "`nodes` is no option of a run");
+    says(
+        &["--grid", "shards=1", "--grid", "participants=x"],
+        2,
+        "shards = x",
+    );
     says(&["--parallel", "65"], 2, "64");
     says(
         &["--grid", "model=mlp:3-10|mlp:4-10"],

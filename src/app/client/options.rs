@@ -21,6 +21,9 @@ use crate::net::Address;
 use crate::spec::Table;
 use crate::wire::codec::CODECS;
 
+/// What stands behind a switch in help, where it may be turned off too: what a run file says, a flag can take back.
+const SWITCH: &str = "true|false";
+
 /// What to train. What is left out takes the coordinator's default.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "The run", allow_negative_numbers = true)]
@@ -83,8 +86,8 @@ pub struct RunOptions {
     pub cohort: Option<i32>,
     /// Make features comparable: mean 0 and deviation 1 over all rows that train, wherever they are; nodes of private rows
     /// tell their sums alone
-    #[arg(long)]
-    pub standardise: bool,
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub standardise: Option<bool>,
     /// Share of a round's shards that must count [default: the coordinator's]
     #[arg(long, value_name = "SHARE")]
     pub quorum: Option<f64>,
@@ -110,8 +113,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "SHARE")]
     pub stragglers: Option<f64>,
     /// For studies of slow devices: their updates are left out
-    #[arg(long)]
-    pub drop_stragglers: bool,
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub drop_stragglers: Option<bool>,
 }
 
 /// The cluster that is started when no address is given.

@@ -27,24 +27,25 @@ pub(super) fn plan(options: &RunOptions) -> Plan {
         attack: options.attack.clone(),
         attackers: options.attackers,
         stragglers: options.stragglers,
-        drop_stragglers: options.drop_stragglers.then_some(true),
+        drop_stragglers: options.drop_stragglers.filter(|&on| on),
         schedule: options.schedule.clone(),
     }
 }
 
 fn data(options: &RunOptions) -> Option<DataRef> {
+    let standardise = options.standardise.filter(|&on| on);
     let silent = options.data.is_none()
         && options.partition.is_none()
         && options.shards.is_none()
         && options.held_out.is_none()
-        && !options.standardise;
+        && standardise.is_none();
     (!silent).then(|| DataRef {
         spec: options.data.as_deref().unwrap_or(DEFAULT_DATA).to_owned(),
         partition: options.partition.clone(),
         shards: options.shards,
         seed: None,
         held_out: options.held_out,
-        standardise: options.standardise.then_some(true),
+        standardise,
         standard: None,
     })
 }

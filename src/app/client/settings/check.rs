@@ -33,7 +33,7 @@ pub(in crate::app::client) fn run(
         Ok(read) if wrong.is_empty() => read,
         _ => return Err(failure(file, &wrong)),
     };
-    let rows: Vec<Row> = rows(layers, &asked, &plan::write(&plan));
+    let rows: Vec<Row> = rows(layers, &plan::write(&plan));
     let private = plan.data.spec.starts_with(plan::PRIVATE);
     let begun = match at {
         None if !private => {
@@ -77,13 +77,12 @@ struct Row {
     from: String,
 }
 
-/// All settings of a plan, with where they come from; `asked` is what was not left to the coordinator.
-fn rows(layers: &Layers, asked: &Plan, whole: &Plan) -> Vec<Row> {
-    let asked = effective::settings(asked);
+/// All settings of a plan, with where they come from.
+fn rows(layers: &Layers, whole: &Plan) -> Vec<Row> {
     let from = |name: &str| match layers.settings.get(name) {
-        _ if !asked.iter().any(|(said, _)| *said == name) => "default".to_owned(),
-        Some(setting) if !layers.flags.contains(name) => setting.origin.to_string(),
-        _ => "flag".to_owned(),
+        _ if layers.flags.contains(name) => "flag".to_owned(),
+        Some(setting) => setting.origin.to_string(),
+        None => "default".to_owned(),
     };
     let settings = effective::settings(whole).into_iter();
     settings

@@ -101,7 +101,7 @@ pub(in crate::app::client) fn run(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Origin, Setting, known::Known, run_file};
+    use super::super::{Known, Origin, Setting, known, run_file};
     use super::*;
     use crate::app::client::options::RunOptions;
     use crate::app::client::request;
@@ -113,13 +113,10 @@ mod tests {
         let known = Known::default();
         let line = settings.iter().map(|setting| {
             let key = known.check(setting).unwrap();
-            known.option(&Setting {
-                key,
-                ..setting.clone()
-            })
+            known::option(&key, &setting.value)
         });
         let command = RunOptions::augment_args(clap::Command::new("run").no_binary_name(true));
-        let matches = command.try_get_matches_from(line.flatten()).unwrap();
+        let matches = command.try_get_matches_from(line).unwrap();
         request::plan(&RunOptions::from_arg_matches(&matches).unwrap())
     }
 

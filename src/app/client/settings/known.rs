@@ -1,7 +1,7 @@
 //! The options that may be set, as the command line knows them.
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, Command};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::Setting;
 use crate::app::client::options::{ClusterOptions, RunOptions};
@@ -12,7 +12,7 @@ use crate::spec::nearest;
 pub(super) const COORDINATOR: &str = "coordinator";
 
 /// The options of a run and of a cluster of its own.
-pub(super) struct Known {
+pub(in crate::app::client) struct Known {
     all: Command,
     cluster: Command,
 }
@@ -50,58 +50,67 @@ impl Known {
         options.any(|option| option.get_long() == Some(name))
     }
 
-    /// What a setting becomes on the command line; nothing for a switch that is off.
-    pub(super) fn option(&self, setting: &Setting) -> Option<String> {
-        let Setting { key, value, .. } = setting;
-        match (self.is_switch(key), value.as_str()) {
-            (true, "false") => None,
-            (true, "true") => Some(format!("--{key}")),
-            _ => Some(format!("--{key}={value}")),
-        }
-    }
-
-    fn is_switch(&self, name: &str) -> bool {
-        let mut options = self.all.get_arguments();
-        options.any(|option| {
-            option.get_long() == Some(name) && matches!(option.get_action(), ArgAction::SetTrue)
-        })
+    /// The name of an option of a run, for any that it may be written by.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(in crate::app::client) fn of_run(&self, key: &str) -> Result<String, String> {
+        let is_of_run = |name: &str| name != COORDINATOR && !self.is_of_cluster(name);
+        let name = self.name(key).filter(|name| is_of_run(name));
+        name.ok_or_else(|| self.unknown(key, is_of_run))
     }
 
     /// Whether an option of this name takes this value; the name.
     pub(super) fn check(&self, setting: &Setting) -> Result<String, String> {
-        let Some(key) = self.name(&setting.key) else {
-            return Err(self.unknown(&setting.key));
-        };
-        let setting = Setting {
-            key,
-            ..setting.clone()
-        };
-        if self.is_switch(&setting.key) && !matches!(setting.value.as_str(), "true" | "false") {
-            let Setting { key, value, .. } = setting;
-            return Err(format!("{key} = {value}: is true or false"));
-        }
-        let checked = self.all.clone().try_get_matches_from(self.option(&setting));
-        match checked {
+        let Setting { key, value, .. } = setting;
+        let name = self.name(key);
+        let name = name.ok_or_else(|| self.unknown(key, |_| true))?;
+        match self.parse(&name, value) {
             // What it needs beside it may be said elsewhere.
             Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => {
-                let Setting { key, value, .. } = setting;
-                Err(format!("{key} = {value}: {}", reason(&error)))
+                Err(format!("{name} = {value}: {}", reason(&error)))
             }
-            _ => Ok(setting.key),
+            _ => Ok(name),
         }
     }
 
-    fn unknown(&self, key: &str) -> String {
+    /// Puts a value in the place of the one that the option of this name had.
+    ///
+    /// # Errors
+    /// When the option does not take it.
+    pub(in crate::app::client) fn update(
+        &self,
+        options: &mut RunOptions,
+        name: &str,
+        value: &str,
+    ) -> Result<(), String> {
+        let matches = self.parse(name, value);
+        let updated = matches.and_then(|matches| options.update_from_arg_matches(&matches));
+        updated.map_err(|error| format!("{name} = {value}: {}", reason(&error)))
+    }
+
+    fn parse(&self, name: &str, value: &str) -> Result<ArgMatches, clap::Error> {
+        let line = [option(name, value)];
+        self.all.clone().try_get_matches_from(line)
+    }
+
+    fn unknown(&self, key: &str, takes: impl Fn(&str) -> bool) -> String {
         let names = self.all.get_arguments().filter_map(clap::Arg::get_long);
         let names: Vec<&str> = names
             .filter(|name| self.name(name).is_some())
             .chain([COORDINATOR])
+            .filter(|name| takes(name))
             .collect();
         match nearest(&key.replace('_', "-"), &names) {
             Some(name) => format!("`{key}` is no option of a run; did you mean `{name}`?"),
             None => format!("`{key}` is no option of a run; known: {}", names.join(", ")),
         }
     }
+}
+
+/// What a setting becomes on the command line.
+pub(super) fn option(name: &str, value: &str) -> String {
+    format!("--{name}={value}")
 }
 
 /// Whether a text is an address of a coordinator.
@@ -163,6 +172,38 @@ mod tests {
         says("rounds", "many", "rounds = many: ");
         says("strategy", "fedavgg", "fedavg");
         says("nodes", "0", "nodes = 0");
-        says("drop_stragglers", "yes", "true or false");
+        says("drop_stragglers", "yes", "drop-stragglers = yes: ");
+        says("coordinators", "h:1", "no option");
+    }
+
+    #[test]
+    fn what_a_setting_does_not_name_stays_as_it_was() {
+        let mut options = RunOptions {
+            standardise: Some(true),
+            drop_stragglers: Some(true),
+            rounds: Some(3),
+            ..RunOptions::default()
+        };
+        let known = Known::default();
+        for (name, value) in [("lr", "0.5"), ("drop-stragglers", "false")] {
+            known.update(&mut options, name, value).unwrap();
+        }
+        assert_eq!((options.lr, options.rounds), (Some(0.5), Some(3)));
+        let switches = (options.standardise, options.drop_stragglers);
+        assert_eq!(switches, (Some(true), Some(false)));
+        let error = known.update(&mut options, "rounds", "many").unwrap_err();
+        assert!(error.starts_with("rounds = many: "), "{error}");
+    }
+
+    #[test]
+    fn only_options_of_a_run_are_those_of_a_run() {
+        let known = Known::default();
+        assert_eq!(known.of_run("weight_decay").unwrap(), "weight-decay");
+        assert_eq!(known.of_run("participants").unwrap(), "shards");
+        let error = known.of_run("nodes").unwrap_err();
+        assert!(
+            error.starts_with("`nodes` is no option of a run"),
+            "{error}"
+        );
     }
 }

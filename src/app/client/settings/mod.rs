@@ -18,7 +18,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub(super) use check::run as check;
 pub(super) use effective::{run as config, run_file_of};
-use known::Known;
+pub(super) use known::Known;
 
 use super::arguments::{Arguments, Command, Line};
 use super::failure::Failure;
@@ -38,6 +38,17 @@ pub(super) enum Origin {
     Set,
     /// By this flag, or not at all.
     Flag(String),
+}
+
+impl Origin {
+    /// Whether both stand side by side, so that neither is meant to win over the other.
+    fn is_beside(&self, other: &Origin) -> bool {
+        use Origin::{Line, Variable};
+        matches!(
+            (self, other),
+            (Line(_), Line(_)) | (Variable(_), Variable(_))
+        )
+    }
 }
 
 impl fmt::Display for Origin {
@@ -118,15 +129,33 @@ impl Layers {
     }
 
     /// Adds a setting, in the place of one said before it.
-    fn add(&mut self, known: &Known, mut setting: Setting) {
-        if setting.key == known::COORDINATOR && matches!(setting.origin, Origin::Line(_)) {
+    fn add(&mut self, known: &Known, setting: Setting) {
+        let is_line = matches!(setting.origin, Origin::Line(_));
+        if setting.key == known::COORDINATOR && is_line {
             self.coordinator = Some(setting.value);
             return;
         }
-        match known.check(&setting) {
+        let checked = match setting.key == known::COORDINATOR {
+            true => Err(
+                "the coordinator is named before the command, `client IP PORT`, or in a run file"
+                    .to_owned(),
+            ),
+            false => known.check(&setting),
+        };
+        let checked = checked.and_then(|key| match self.settings.get(&key) {
+            Some(other) if other.origin.is_beside(&setting.origin) => Err(format!(
+                "`{}` is another name of what {} says",
+                setting.key, other.origin
+            )),
+            _ => Ok(key),
+        });
+        match checked {
             Ok(key) => {
-                setting.key = key;
-                self.settings.insert(setting.key.clone(), setting);
+                let setting = Setting {
+                    key: key.clone(),
+                    ..setting
+                };
+                self.settings.insert(key, setting);
             }
             Err(what) => {
                 let at = setting.origin;
@@ -141,7 +170,7 @@ impl Layers {
         self.settings
             .values()
             .filter(|setting| own_cluster || !known.is_of_cluster(&setting.key))
-            .filter_map(|setting| known.option(setting))
+            .map(|setting| known::option(&setting.key, &setting.value))
             .collect()
     }
 }

@@ -16,12 +16,13 @@ use super::failure::Failure;
 use super::follow::follow;
 use super::options::{ClusterOptions, RunOptions};
 use super::session::Session;
+use super::settings::Known;
 use super::view::{View, print, print_json, written};
 use crate::seed::Seed;
 use crate::wire::stubs::coordinator::{
     Plan, ResumeRequest, RunState, StatusRequest, SubmitReply, SubmitRequest,
 };
-use point::{key, keys, plan};
+use point::{key, plan};
 pub(super) use results::By;
 use results::{Outcome, csv, rank, table};
 use space::{Point, Space};
@@ -99,7 +100,9 @@ pub(super) fn run(
     options: &SweepOptions,
     view: &View,
 ) -> Result<(), Failure> {
-    let space = Space::parse(&options.grid, &options.range).map_err(Failure::usage)?;
+    let known = Known::default();
+    let space = Space::parse(&options.grid, &options.range, |key| known.of_run(key))
+        .map_err(Failure::usage)?;
     let keys: Vec<String> = space.keys().map(str::to_owned).collect();
     let wishes = wishes(&space, options)?;
     let mut outcomes = Vec::with_capacity(wishes.len());
@@ -131,14 +134,6 @@ pub(super) fn run(
 
 /// Every point with its plan; points that come to the same plan are tried once.
 fn wishes(space: &Space, options: &SweepOptions) -> Result<Vec<Wish>, Failure> {
-    let known = keys();
-    if let Some(key) = space
-        .keys()
-        .find(|key| !known.iter().any(|known| known == key))
-    {
-        let failure = Failure::usage(format!("`{key}` is no option of a run"));
-        return Err(failure.hint(format!("one of {}", known.join(", "))));
-    }
     let seed = Seed(options.run.seed.unwrap_or(1).cast_unsigned());
     let points = match options.random {
         Some(points) => space.draw(points, seed),

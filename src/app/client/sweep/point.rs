@@ -1,49 +1,23 @@
 //! From a point of a sweep to the plan of its run, and the key under which it is asked for. Pure.
 
-use clap::{Args, FromArgMatches};
 use sha2::{Digest, Sha256};
 use thrift::protocol::TBinaryOutputProtocol;
 
 use super::space::Point;
 use crate::app::client::options::RunOptions;
 use crate::app::client::request;
+use crate::app::client::settings::Known;
 use crate::wire::stubs::coordinator::Plan;
 use crate::wire::value::Value;
 
-/// The options of a run, by name.
-pub(super) fn keys() -> Vec<String> {
-    let command = command();
-    let names = command.get_arguments().flat_map(|argument| {
-        let aliases = argument.get_visible_aliases().unwrap_or_default();
-        argument.get_long().into_iter().chain(aliases)
-    });
-    names
-        .filter(|name| *name != "set")
-        .map(str::to_owned)
-        .collect()
-}
-
-fn command() -> clap::Command {
-    RunOptions::augment_args(clap::Command::new("run")).disable_help_flag(true)
-}
-
 /// The options of the run at a point: those given for all runs, with the point's own in their place.
 pub(super) fn options(common: &RunOptions, point: &Point) -> Result<RunOptions, String> {
-    let mut line = vec!["run".to_owned()];
-    line.extend(point.iter().map(|(key, value)| format!("--{key}={value}")));
     let mut options = common.clone();
-    let matches = command().try_get_matches_from(line);
-    matches
-        .and_then(|matches| options.update_from_arg_matches(&matches))
-        .map_err(|error| plain(&error))?;
+    let known = Known::default();
+    for (name, value) in point {
+        known.update(&mut options, name, value)?;
+    }
     Ok(options)
-}
-
-/// What the command line's errors say, without its advice on usage.
-fn plain(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    first.trim_start_matches("error: ").to_owned()
 }
 
 /// The plan of the run at a point.
@@ -75,30 +49,18 @@ mod tests {
     }
 
     #[test]
-    fn every_option_of_a_run_is_a_key() {
-        let keys = keys();
-        for key in [
-            "lr",
-            "strategy",
-            "weight-decay",
-            "participants",
-            "seed",
-            "held-out",
-        ] {
-            assert!(keys.iter().any(|known| known == key), "{key} in {keys:?}");
-        }
-    }
-
-    #[test]
     fn a_point_takes_the_place_of_what_is_common() {
         let common = RunOptions {
             lr: Some(0.5),
             rounds: Some(3),
             attack: Some("sign-flip".to_owned()),
+            standardise: Some(true),
             ..RunOptions::default()
         };
-        let point = point(&[("lr", "0.01"), ("attackers", "0.3"), ("participants", "4")]);
+        let point = point(&[("lr", "0.01"), ("attackers", "0.3"), ("shards", "4")]);
         let found = options(&common, &point).unwrap();
+        let told = request::plan(&found).data.and_then(|data| data.standardise);
+        assert_eq!(told, Some(true), "switches that no point names stay on");
         assert_eq!((found.lr, found.rounds), (Some(0.01), Some(3)));
         assert_eq!((found.attackers, found.shards), (Some(0.3), Some(4)));
         assert_eq!(found.attack.as_deref(), Some("sign-flip"));
@@ -112,7 +74,7 @@ mod tests {
         };
         refused("lr", "0.01,0.1", "0.01,0.1");
         refused("strategy", "fedavgg", "fedavg");
-        refused("rounds", "many", "--rounds");
+        refused("rounds", "many", "rounds = many: ");
     }
 
     #[test]

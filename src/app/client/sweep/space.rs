@@ -41,21 +41,26 @@ pub(super) struct Space {
 }
 
 impl Space {
-    /// From `KEY=VALUE|VALUE...`, where a key may come again with more values, and `KEY=[log:|int:]LOW..HIGH`.
-    pub(super) fn parse(grid: &[String], ranges: &[String]) -> Result<Space, String> {
+    /// From `KEY=VALUE|VALUE...`, where a key may come again with more values, and `KEY=[log:|int:]LOW..HIGH`. `name` gives
+    /// the one name of an option for any that it may be written by.
+    pub(super) fn parse(
+        grid: &[String],
+        ranges: &[String],
+        name: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Space, String> {
         let mut space = Space::default();
         for text in grid {
             let (key, values) = halves(text, "--grid KEY=VALUE|VALUE")?;
             let values = values.split('|').map(|value| value.trim().to_owned());
-            space.list(key, values.collect());
+            space.list(&name(key)?, values.collect());
         }
         for text in ranges {
             let (key, range) = halves(text, "--range KEY=LOW..HIGH")?;
+            let key = name(key)?;
             if space.axes.iter().any(|axis| axis.key == key) {
                 return Err(format!("`{key}` is given twice"));
             }
             let values = range_of(range).map_err(|why| format!("--range {text}: {why}"))?;
-            let key = key.to_owned();
             space.axes.push(Axis { key, values });
         }
         Ok(space)
@@ -190,7 +195,8 @@ mod tests {
                 .map(|&text| text.to_owned())
                 .collect::<Vec<_>>()
         };
-        Space::parse(&owned(grid), &owned(ranges))
+        let named = |key: &str| Ok(key.replace('_', "-"));
+        Space::parse(&owned(grid), &owned(ranges), named)
     }
 
     fn shown(point: &Point) -> String {
@@ -258,6 +264,7 @@ mod tests {
         says(&[], &["lr=lin:0..1"], "neither");
         says(&[], &["batch=int:0.5..1"], "integers");
         says(&["lr=1"], &["lr=0..1"], "twice");
+        says(&["held-out=1"], &["held_out=0..1"], "twice");
         let error = space(&[], &["lr=0..1"]).unwrap().all().unwrap_err();
         assert!(error.contains("--random"), "{error}");
         let many = ["a=1|2|3|4|5|6|7|8|9|10"].to_vec();
