@@ -101,6 +101,21 @@ fn what_cannot_be_told_or_written_is_said() {
     );
 }
 
+#[test]
+fn event_files_are_of_runs_that_there_are() {
+    let folder = TempDir::new().unwrap();
+    let file = folder
+        .path()
+        .join("nobody/events.out.tfevents.1.roundtable");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "kept").unwrap();
+    for name in ["nobody", "../nobody"] {
+        let output = client(folder.path(), &["watch", name, "--tensorboard", "."]);
+        assert_eq!(output.status.code(), Some(1));
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+}
+
 /// The bytes of the records of an event file, after their lengths.
 fn records(bytes: &[u8]) -> Vec<&[u8]> {
     let mut rest = bytes;

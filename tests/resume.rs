@@ -232,14 +232,11 @@ fn a_private_run_goes_on_with_the_sites_it_began_with() {
         ..Plan::default()
     };
     let mut sites = ["a", "b", "c"].map(|name| site(folder, name, &coordinator));
-    let hosts = |nodes: &[NodeStatus]| {
-        nodes
-            .iter()
-            .flat_map(|node| node.hosted.iter().flatten())
-            .count()
-            == 3
+    let hosted = |nodes: &[NodeStatus]| {
+        let shards = nodes.iter().flat_map(|node| node.hosted.iter().flatten());
+        shards.count()
     };
-    until_nodes(&mut dial(&coordinator), hosts);
+    until_nodes(&mut dial(&coordinator), |nodes| hosted(nodes) == 3);
     let calm = train(&mut dial(&coordinator), plan(ROUNDS)).expect("a report");
 
     let run = submit_plan(&coordinator, "a key", plan(ROUNDS));
@@ -253,19 +250,80 @@ fn a_private_run_goes_on_with_the_sites_it_began_with() {
     coordinator = start(port);
     // The other two announce themselves again, and the run goes on without the one that is late for as long as a
     // task waits for its host.
-    let two = |nodes: &[NodeStatus]| {
-        nodes
-            .iter()
-            .flat_map(|node| node.hosted.iter().flatten())
-            .count()
-            == 2
-    };
-    until_nodes(&mut dial(&coordinator), two);
+    until_nodes(&mut dial(&coordinator), |nodes| hosted(nodes) == 2);
     pass(500);
     assert_eq!(status(&coordinator, &run).state, RunState::RUNNING);
     sites[1] = site(folder, "b", &coordinator);
     let found = until_over(&coordinator, &run);
     assert_eq!(digest(&found), calm.digest.expect("a digest").to_vec());
+}
+
+/// The client with a cluster of its own that keeps its runs, called in a folder.
+fn kept(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+#[test]
+fn a_kept_run_finds_its_rows_wherever_it_is_taken_up() {
+    let place = tempfile::tempdir().expect("a folder");
+    let (here, there) = (place.path().join("here"), place.path().join("there"));
+    let state = place.path().join("state");
+    std::fs::create_dir_all(&here).expect("a folder");
+    std::fs::create_dir_all(&there).expect("a folder");
+    let rows: String = (0..40)
+        .map(|row| format!("{},{},{}\n", row % 7, row % 5, row % 2))
+        .collect();
+    std::fs::write(here.join("rows.csv"), rows).expect("rows");
+    let state = ["--state", text(&state)];
+    let asked = [
+        "train",
+        "--data",
+        "path:rows.csv",
+        "--rounds",
+        "3000",
+        "--epochs",
+        "1",
+        "--json",
+    ];
+    let mut child = kept(&here, &[&state[..], &asked].concat())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = std::io::BufReader::new(child.stdout.take().expect("its output"));
+    let mut run = String::new();
+    let mut line = String::new();
+    while !line.contains("\"event\":\"round\"") {
+        line.clear();
+        std::io::BufRead::read_line(&mut lines, &mut line).expect("a line");
+        let event: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        if let Some(id) = event["run"].as_str() {
+            run = id.to_owned();
+        }
+    }
+    child.kill().expect("it can be killed");
+    child.wait().expect("it is gone");
+    let said = |arguments: &[&str]| {
+        let output = kept(&there, &[&state[..], arguments].concat()).output();
+        let output = output.expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {error}");
+        (String::from_utf8(output.stdout).expect("text"), error)
+    };
+    let (runs, _) = said(&["runs"]);
+    assert!(runs.contains("running"), "{runs}");
+    let (accuracy, told) = said(&["resume", &run]);
+    assert!(
+        told.contains("files of data are looked for below"),
+        "{told}"
+    );
+    // Once more: there is nothing left to do, which is no failure.
+    let (again, _) = said(&["resume", &run, "--quiet"]);
+    assert_eq!(again, accuracy);
+    let (_, told) = said(&["submit", "--rounds", "1"]);
+    let next = format!("follow it with `client {} {} watch ", state[0], state[1]);
+    assert!(told.contains(&next), "{told}");
 }
 
 #[test]

@@ -161,6 +161,21 @@ fn one_option_has_one_value() {
 }
 
 #[test]
+fn checking_starts_nothing_and_says_what_training_would() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    said(&["--state", state.to_str().unwrap(), "check"], &[]);
+    assert!(!state.exists(), "no cluster was started");
+    let error = refused(&["check", "--data", "private:"], &[]);
+    assert!(error.contains("no rows of their own"), "{error}");
+    let error = refused(&["127.0.0.1", "1", "check", "--nodes", "3"], &[]);
+    assert!(
+        error.contains("--nodes is for a cluster of its own"),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_would_end_at_once_is_found_before() {
     let error = refused(&["check", "--model", "mlp:3-4-2"], &[]);
     assert!(

@@ -5,7 +5,9 @@ mod programs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
-use programs::{Program, dial, until_nodes, write_list};
+use programs::{PATIENCE, Program, dial, until_nodes, write_list};
+use roundtable::clock;
+use roundtable::wire::stubs::coordinator::{Plan, SubmitRequest};
 use serde_json::Value;
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_client");
@@ -228,6 +230,68 @@ fn switches_hold_for_all_points_and_can_be_tried() {
         assert_eq!(config.contains("standardise = true"), on, "{config}");
         assert!(run["values"]["weight-decay"].is_string(), "{run}");
     }
+}
+
+#[test]
+fn what_there_is_of_a_sweep_is_told_when_its_coordinator_is_lost() {
+    let mut place = Place::new();
+    let file = place._folder.path().join("results.csv");
+    let seeds: Vec<String> = (1..=200).map(|seed| seed.to_string()).collect();
+    let grid = format!("seed={}", seeds.join("|"));
+    let mut command = place.sweep(&["--grid", &grid, "--rounds", "1", "--timeout", "500ms"]);
+    command.arg("--csv").arg(&file);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut said = BufReader::new(child.stderr.take().expect("its progress"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("the first run");
+    assert!(line.starts_with("1/200"), "{line}");
+    place.coordinator.kill();
+    let rest: Vec<String> = said.lines().map_while(Result::ok).collect();
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1), "{rest:?}");
+    let has = |text: &str| rest.iter().any(|line| line.contains(text));
+    assert!(has("no more runs are begun: no coordinator"), "{rest:?}");
+    assert!(has("error: no coordinator"), "{rest:?}");
+    let table = String::from_utf8(output.stdout).expect("text");
+    assert!(table.starts_with("SEED"), "{table}");
+    let rows = std::fs::read_to_string(file).expect("a file");
+    assert!((2..200).contains(&rows.lines().count()), "{rows}");
+}
+
+#[test]
+fn a_coordinator_without_room_is_waited_for() {
+    let coordinator = Program::coordinator(&["2", "--nodes", "none"]);
+    let mut asking = dial(&coordinator);
+    for key in 0..64 {
+        let request = SubmitRequest {
+            key: format!("other {key}"),
+            plan: Plan::default(),
+        };
+        let deadline = clock::now() + PATIENCE;
+        let reply = asking.call("submit", deadline, |to| to.submit(&request));
+        reply.expect("a run");
+    }
+    let port = coordinator.address.port().to_string();
+    let mut child = Command::new(CLIENT)
+        .args(["127.0.0.1", &port, "sweep", "--grid", "seed=1|2"])
+        .args(["--timeout", "100ms"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut line = String::new();
+    let said = child.stderr.take().expect("what it says");
+    BufReader::new(said).read_line(&mut line).expect("a line");
+    assert!(
+        line.starts_with("waiting: ") && line.contains("64"),
+        "{line}"
+    );
+    assert!(child.try_wait().expect("its state").is_none(), "it waits");
+    child.kill().expect("it can be killed");
+    child.wait().expect("it is gone");
 }
 
 #[test]

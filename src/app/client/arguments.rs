@@ -1,10 +1,9 @@
 //! The client's command line: `client [IP PORT] [COMMAND] [OPTIONS]`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use super::conformance::{self, ConformanceOptions};
 use super::data_options::DataOptions;
@@ -42,7 +41,7 @@ pub struct Arguments {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Print the result and nothing else
+    /// Print the result and nothing else, but where the dashboard is if there is one
     #[arg(long, short, global = true)]
     pub quiet: bool,
 
@@ -106,7 +105,7 @@ pub enum Command {
     /// Call a run off
     Cancel(RunName),
     /// Go on with a run that stopped because no node was left
-    Resume(RunName),
+    Resume(ResumeOptions),
     /// List the runs, newest first
     Runs,
     /// List the compute nodes
@@ -154,13 +153,17 @@ impl Command {
             _ => None,
         }
     }
-}
 
-/// Names of the commands, to tell them from addresses.
-fn commands() -> Vec<String> {
-    let command = Arguments::command();
-    let names = command.get_subcommands().map(clap::Command::get_name);
-    names.chain(["help"]).map(str::to_owned).collect()
+    /// The cluster that is started for runs, where no coordinator is named.
+    pub fn cluster(&self) -> Option<&ClusterOptions> {
+        match self {
+            Command::Train(options) | Command::Check(options) => Some(&options.cluster),
+            Command::Sweep(options) => Some(&options.cluster),
+            Command::Watch(options) => Some(&options.cluster),
+            Command::Resume(options) => Some(&options.cluster),
+            _ => None,
+        }
+    }
 }
 
 /// A run by its id.
@@ -247,75 +250,26 @@ pub struct WatchOptions {
     /// Write event files for TensorBoard as rounds come, in a folder of the run's name below this one
     #[arg(long, value_name = "DIR")]
     pub tensorboard: Option<PathBuf>,
+    /// The cluster that takes it up, with --state
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
 }
 
-/// A command line in which the address is an option.
-#[derive(Debug)]
-pub struct Line {
-    /// The program and what follows.
-    pub arguments: Vec<OsString>,
-    /// The place of the command.
-    pub command: usize,
-}
-
-/// Rewrites `client IP PORT ...` so that the address is an option and the command is always there.
-///
-/// # Errors
-/// When the address is half of one.
-pub fn normalise(given: impl IntoIterator<Item = OsString>) -> Result<Line, String> {
-    let mut given = given.into_iter().peekable();
-    let program = given.next().unwrap_or_else(|| OsString::from("client"));
-    let mut arguments = vec![program];
-    let commands = commands();
-    let is_address = given.peek().is_some_and(|first| {
-        let first = first.to_string_lossy();
-        !first.starts_with('-')
-            && !commands.iter().any(|name| *name == first)
-            && !first.ends_with(".toml")
-    });
-    if is_address && let Some(first) = given.next() {
-        let address = address(&first.to_string_lossy(), &mut given)?;
-        arguments.push(OsString::from(format!("--at={address}")));
-    }
-    let rest: Vec<OsString> = given.collect();
-    let names = |text: &OsString, names: &[&str]| names.contains(&&*text.to_string_lossy());
-    let first_word = rest.iter().enumerate().position(|(at, argument)| {
-        let is_value = at > 0 && names(&rest[at - 1], &["--state", "--timeout", "--log-format"]);
-        !is_value && !argument.to_string_lossy().starts_with('-')
-    });
-    let named = first_word.filter(|&at| commands.iter().any(|name| rest[at] == name.as_str()));
-    let asks_for_help = rest
-        .first()
-        .is_some_and(|first| names(first, &["-h", "--help", "-V", "--version"]));
-    let command = arguments.len() + named.unwrap_or(0);
-    if !asks_for_help && named.is_none() {
-        arguments.push(OsString::from("train"));
-    }
-    arguments.extend(rest);
-    Ok(Line { arguments, command })
-}
-
-fn address(first: &str, rest: &mut impl Iterator<Item = OsString>) -> Result<Address, String> {
-    let text = match first.parse::<Address>() {
-        Ok(_) => first.to_owned(),
-        Err(_) => {
-            let port = rest.next().map(|port| port.to_string_lossy().into_owned());
-            let port = port.ok_or_else(|| {
-                format!("`{first}` is neither a command nor an address with a port")
-            })?;
-            format!("{first},{port}")
-        }
-    };
-    text.parse().map_err(|error| {
-        format!(
-            "`{}` is no address of a coordinator: {error}",
-            text.replace(',', " ")
-        )
-    })
+/// Which run to go on with.
+#[derive(Debug, Args)]
+pub struct ResumeOptions {
+    /// Id of the run, as `submit` and `runs` print it
+    pub run: String,
+    /// The cluster that takes it up, with --state
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
+    use super::super::line::normalise;
     use super::*;
 
     fn parse(line: &str) -> Result<Arguments, String> {

@@ -15,6 +15,8 @@ pub(super) struct Failure {
     details: Vec<String>,
     hint: Option<String>,
     code: u8,
+    /// The coordinator had no room for it now.
+    busy: bool,
 }
 
 impl Failure {
@@ -25,6 +27,7 @@ impl Failure {
             details: Vec::new(),
             hint: None,
             code: FAILED,
+            busy: false,
         }
     }
 
@@ -84,12 +87,18 @@ impl Failure {
             details,
             hint: fault.hint.clone(),
             code,
+            busy: fault.code == FaultCode::BUSY && fault.retryable == Some(true),
         }
     }
 
     /// Whether what was asked can be done by nobody, so that asking for something else may well succeed.
     pub(super) fn is_usage(&self) -> bool {
         self.code == WRONG_USAGE
+    }
+
+    /// Whether there was no room for what was asked, so that it may be done later.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy
     }
 
     /// What went wrong, on one line.

@@ -1,12 +1,15 @@
 //! The client: asks for runs, shows them, prints how well they did.
 
 mod arguments;
+mod asked;
 mod conformance;
 mod data_options;
 mod doctor;
 mod failure;
 mod figure;
 mod follow;
+mod kept;
+mod line;
 mod manual;
 mod metrics;
 mod model;
@@ -28,27 +31,27 @@ mod view;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 
-use super::embedded::{self, Cluster};
 use super::logs;
 use super::signals::Ending;
 use crate::clock;
 use crate::wire::stubs::coordinator::{
-    CancelRequest, NodesRequest, ResumeRequest, RunState, RunStatus, RunsRequest, StatusRequest,
+    CancelRequest, NodesRequest, ResumeRequest, RunStatus, RunsRequest, StatusRequest,
     SubmitRequest,
 };
-use arguments::{Arguments, Command, TrainOptions, normalise};
+use arguments::{Arguments, Command};
+use asked::Asked;
 use failure::Failure;
-use follow::{follow, verdict};
-use options::{ClusterOptions, RunOptions};
+use follow::{follow, resume, verdict};
+use line::normalise;
+use options::RunOptions;
 use session::Session;
 use settings::Layers;
-use sweep::SweepOptions;
 use view::{View, print, print_json, written};
 
 /// What is said when the user interrupts; it depends on what is going on.
@@ -85,55 +88,29 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
         let failure = Failure::usage("doctor looks at a coordinator that runs, not at a folder");
         return Err(failure.hint("leave --state out"));
     }
-    // A cluster of its own: for `train`, and for whatever is asked of the runs that are kept in a folder.
-    let own = match &arguments.command {
-        Command::Train(TrainOptions { cluster, .. })
-        | Command::Sweep(SweepOptions { cluster, .. })
-            if arguments.at.is_none() =>
-        {
-            Some(start(cluster, arguments.state.clone(), &view)?)
-        }
-        _ if arguments.state.is_some() => Some(start(
-            &ClusterOptions::default(),
-            arguments.state.clone(),
-            &view,
-        )?),
-        _ => None,
-    };
-    let at = own.as_ref().map(Cluster::address).or(arguments.at.clone());
-    let open = || match &at {
-        Some(at) => Session::connect(at.clone(), arguments.timeout),
-        None => Err(
-            Failure::usage("this command asks a coordinator, and none is named")
-                .hint("client <IP> <PORT> COMMAND; `client` alone trains on a cluster of its own"),
-        ),
-    };
+    if let Some(cluster) = arguments.command.cluster() {
+        cluster.fit(arguments.at.as_ref())?;
+    }
+    let asked = Asked::new(&arguments, view.speaks());
+    let open = || asked.open();
+    let state = arguments.state.as_deref();
+    let left = |session: &Session, run: &str| left(session, run, asked.is_own(), state);
     match arguments.command {
         Command::Train(options) => {
-            options.cluster.fit(arguments.at.as_ref())?;
             let mut session = open()?;
             let run = submit(&mut session, &options.run)?;
-            set(
-                &last_words,
-                left(&session, &run, own.is_some(), arguments.state.as_deref()),
-            );
+            set(&last_words, left(&session, &run));
             finish(&mut session, &run, &view, options.tensorboard.as_deref())
         }
         Command::Sweep(options) => {
-            options.cluster.fit(arguments.at.as_ref())?;
-            set(
-                &last_words,
-                sweep::left(own.is_some(), arguments.state.as_deref()),
-            );
+            set(&last_words, sweep::left(asked.is_own(), state));
             sweep::run(open, &options, &view)
         }
         Command::Submit(options) => {
             let mut session = open()?;
             let run = submit(&mut session, &options)?;
-            view.say(&format!(
-                "follow it with `client {} watch {run}`",
-                spaced(&session)
-            ));
+            let whom = whom(&session, state);
+            view.say(&format!("follow it with `client {whom} watch {run}`"));
             if json {
                 return written(print_json(&json!({"event": "submitted", "run": run})));
             }
@@ -141,19 +118,9 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
         }
         Command::Watch(options) => {
             let mut session = open()?;
-            let words = left(
-                &session,
-                &options.run,
-                own.is_some(),
-                arguments.state.as_deref(),
-            );
-            set(&last_words, words);
-            finish(
-                &mut session,
-                &options.run,
-                &view,
-                options.tensorboard.as_deref(),
-            )
+            set(&last_words, left(&session, &options.run));
+            let board = options.tensorboard.as_deref();
+            finish(&mut session, &options.run, &view, board)
         }
         Command::Status(options) => match options.run {
             Some(run) => {
@@ -171,23 +138,18 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
             show_run(&status, json)
         }
         Command::Resume(options) => {
-            let run = options.run.clone();
-            let request = ResumeRequest { run: options.run };
+            let run = &options.run;
             let mut session = open()?;
-            // A run that was cut off goes on by itself.
-            let running = StatusRequest { run: run.clone() };
-            let mut status = session.call("status", |to| to.status(&running))?;
-            if status.state != RunState::RUNNING {
-                status = session.call("resume", |to| to.resume(&request))?;
-            }
-            if own.is_none() {
+            if !asked.is_own() {
+                let request = ResumeRequest { run: run.clone() };
+                let status = session.call("resume", |to| to.resume(&request))?;
                 return show_run(&status, json);
             }
-            set(
-                &last_words,
-                left(&session, &run, true, arguments.state.as_deref()),
-            );
-            finish(&mut session, &run, &view, None)
+            // A run that was cut off goes on by itself, and may be over by now.
+            let since = resume(&mut session, run)?;
+            set(&last_words, left(&session, run));
+            let status = follow(&mut session, run, since, &view, None)?;
+            conclude(&status, &view)
         }
         Command::Nodes => nodes(&mut open()?, json),
         Command::Model(options) => model::run(&mut open()?, &options, json),
@@ -199,13 +161,17 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
             }
             None => partition::run(&options, json),
         },
-        Command::Check(options) => settings::check(layers, &options, arguments.at.as_ref(), json),
+        Command::Check(options) => {
+            let root = kept::data_root(state, options.cluster.data_root.as_deref());
+            let at = arguments.at.as_ref();
+            settings::check(layers, &options, at, &root, json)
+        }
         Command::Report(options) => report::run(&mut open()?, &options, &view),
         Command::Completions(options) => manual::completions(&options),
         Command::Manual(options) => manual::manual(&options, &view),
-        Command::Stats(options) => match &at {
-            Some(_) => stats::run(Some(&mut open()?), &options, json),
-            None => stats::run(None, &options, json),
+        Command::Stats(options) => match asked.is_known() {
+            true => stats::run(Some(&mut open()?), &options, json),
+            false => stats::run(None, &options, json),
         },
         Command::Config(options) => settings::config(&mut open()?, &options.run, json),
         Command::Conformance(options) => match &arguments.at {
@@ -225,28 +191,6 @@ fn run(arguments: Arguments, layers: &Layers) -> Result<(), Failure> {
     }
 }
 
-/// Starts a cluster in this process.
-fn start(
-    options: &ClusterOptions,
-    state: Option<PathBuf>,
-    view: &View,
-) -> Result<Cluster, Failure> {
-    let config = embedded::Config {
-        state,
-        ..options.into()
-    };
-    let cluster = Cluster::start(config).map_err(|error| Failure::failed(error.0))?;
-    view.say(&format!(
-        "coordinator at {} with {} compute nodes in this process",
-        cluster.address(),
-        cluster.nodes()
-    ));
-    if let Some(url) = cluster.dashboard() {
-        view.say(&format!("dashboard at {url}"));
-    }
-    Ok(cluster)
-}
-
 /// Asks for a run under a key of our own, so that asking again is asking once.
 fn submit(session: &mut Session, options: &RunOptions) -> Result<String, Failure> {
     let request = SubmitRequest {
@@ -264,10 +208,25 @@ fn finish(
     view: &View,
     tensorboard: Option<&Path>,
 ) -> Result<(), Failure> {
-    let board = tensorboard.map(|folder| tensorboard::Writer::create(folder, run));
-    let status = follow(session, run, view, board.transpose()?)?;
-    written(view.result(&status))?;
-    verdict(&status)
+    let board = match tensorboard {
+        Some(folder) => {
+            // Nothing is written, nor replaced, for a run that there is not.
+            let request = StatusRequest {
+                run: run.to_owned(),
+            };
+            let status = session.call("status", |to| to.status(&request))?;
+            Some(tensorboard::Writer::create(folder, &status.run)?)
+        }
+        None => None,
+    };
+    let status = follow(session, run, 0, view, board)?;
+    conclude(&status, view)
+}
+
+/// Shows how a run ended.
+fn conclude(status: &RunStatus, view: &View) -> Result<(), Failure> {
+    written(view.result(status))?;
+    verdict(status)
 }
 
 fn runs(session: &mut Session, json: bool) -> Result<(), Failure> {
@@ -323,6 +282,14 @@ fn nodes(session: &mut Session, json: bool) -> Result<(), Failure> {
         })))?;
     }
     Ok(())
+}
+
+/// How the coordinator is named on later command lines.
+fn whom(session: &Session, state: Option<&Path>) -> String {
+    match state {
+        Some(folder) => format!("--state {}", folder.display()),
+        None => spaced(session),
+    }
 }
 
 fn spaced(session: &Session) -> String {

@@ -130,7 +130,8 @@ pub struct ClusterOptions {
     /// Load probability of the nodes, 0 to 1 or `auto` [default: 0]
     #[arg(long, value_name = "P")]
     pub load: Option<Load>,
-    /// Files of data specs lie below this directory [default: the current one]
+    /// Files of data specs lie below this directory [default: with --state the one it was last used with, otherwise the
+    /// current one]
     #[arg(long, value_name = "DIR")]
     pub data_root: Option<PathBuf>,
     /// A page for browsers while the cluster lives, at this address [default: 127.0.0.1:8105]; port 0 lets the system

@@ -94,6 +94,11 @@ impl Session {
         }
     }
 
+    /// Lets a moment pass, before something is asked again.
+    pub(super) fn rest(&self) {
+        let _ = self.silence.recv_timeout(RETRY.longest);
+    }
+
     fn try_once<T>(
         &mut self,
         limit: Duration,

@@ -8,10 +8,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::failure::Failure;
+use super::follow::told;
 use super::model::Model;
 use super::session::Session;
 use super::view::{print, print_json, written};
-use crate::wire::stubs::coordinator::{EventKind, WatchReply, WatchRequest};
 
 /// What is compared.
 enum Side {
@@ -72,28 +72,13 @@ fn side(open: &impl Fn() -> Result<Session, Failure>, name: &str) -> Result<Side
 
 /// The digests of a run's rounds.
 fn rounds(session: &mut Session, run: &str) -> Result<BTreeMap<i32, Bytes>, Failure> {
-    let mut request = WatchRequest {
-        run: run.to_owned(),
-        after: Some(0),
-        max_wait_ms: Some(0),
-    };
     let mut rounds = BTreeMap::new();
-    loop {
-        let reply: WatchReply = session.call("watch", |to| to.watch(&request))?;
-        let Some(last) = reply.events.last() else {
-            return Ok(rounds);
-        };
-        request.after = Some(last.sequence);
-        for event in reply
-            .events
-            .iter()
-            .filter(|event| event.kind == EventKind::ROUND)
-        {
-            if let Some(round) = &event.round {
-                rounds.insert(round.round, round.digest.clone().unwrap_or_default());
-            }
+    told(session, run, |event| {
+        if let Some(round) = event.round {
+            rounds.insert(round.round, round.digest.unwrap_or_default());
         }
-    }
+    })?;
+    Ok(rounds)
 }
 
 /// A file alone: its values are those its digest was taken of.

@@ -38,6 +38,11 @@ impl View {
         }
     }
 
+    /// Whether words beside the result are shown.
+    pub(super) fn speaks(&self) -> bool {
+        matches!(self, View::Bar(_) | View::Lines)
+    }
+
     /// Shows what a watch brought.
     pub(super) fn show(&self, reply: &WatchReply) -> io::Result<()> {
         for event in &reply.events {

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::app::client::failure::Failure;
+use crate::app::client::follow::told;
 use crate::app::client::session::Session;
-use crate::wire::stubs::coordinator::{
-    Contribution, RoundReport, RunStatus, StatusRequest, WatchRequest,
-};
+use crate::wire::stubs::coordinator::{Contribution, RoundReport, RunStatus, StatusRequest};
 use crate::wire::stubs::types::Metrics;
 
 /// A run so far.
@@ -44,25 +43,14 @@ impl Story {
             rounds: Vec::new(),
             notices: Vec::new(),
         };
-        let mut request = WatchRequest {
-            run: run.to_owned(),
-            after: Some(0),
-            max_wait_ms: Some(0),
-        };
-        loop {
-            let reply = session.call("watch", |to| to.watch(&request))?;
-            let Some(last) = reply.events.last() else {
-                return Ok(story);
-            };
-            request.after = Some(last.sequence);
-            for event in reply.events {
-                if let Some(message) = event.message {
-                    let after = story.rounds.last().map_or(0, |round| round.round);
-                    story.notices.push((after, message));
-                }
-                story.rounds.extend(event.round);
+        told(session, run, |event| {
+            if let Some(message) = event.message {
+                let after = story.rounds.last().map_or(0, |round| round.round);
+                story.notices.push((after, message));
             }
-        }
+            story.rounds.extend(event.round);
+        })?;
+        Ok(story)
     }
 
     pub(super) fn totals(&self) -> Totals {

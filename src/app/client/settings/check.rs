@@ -1,5 +1,7 @@
 //! `client check`: everything that is wrong with a run, and what would be done.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::{Layers, Origin, Wrong, effective, failure};
@@ -9,17 +11,19 @@ use crate::app::client::request;
 use crate::app::client::text::table;
 use crate::app::client::view::{print, print_json, written};
 use crate::app::coordinator::{Rehearsal, rehearse};
-use crate::fed::Problem;
+use crate::fed::{self, Problem};
 use crate::ml::data::Root;
 use crate::net::Address;
 use crate::wire::convert::plan;
 use crate::wire::stubs::coordinator::Plan;
 
-/// Checks a run; `layers` are what is said beside the flags, which `options` have in them.
+/// Checks a run; `layers` are what is said beside the flags, which `options` have in them. Files of a cluster in this process
+/// would lie below `root`.
 pub(in crate::app::client) fn run(
     layers: &Layers,
     options: &TrainOptions,
     at: Option<&Address>,
+    root: &Path,
     json: bool,
 ) -> Result<(), Failure> {
     let asked = request::plan(&options.run);
@@ -34,22 +38,9 @@ pub(in crate::app::client) fn run(
         _ => return Err(failure(file, &wrong)),
     };
     let rows: Vec<Row> = rows(layers, &plan::write(&plan));
-    let private = plan.data.spec.starts_with(plan::PRIVATE);
     let begun = match at {
-        None if !private => {
-            let root = options
-                .cluster
-                .data_root
-                .clone()
-                .unwrap_or_else(|| ".".into());
-            let root = Root::new(&root).map_err(|error| error.to_string());
-            let begun = root.and_then(|root| rehearse(plan.clone(), &root));
-            Some(begun.map_err(|reason| {
-                let said = Failure::usage(format!("the run would end at once: {reason}"));
-                said.hint("files of data are looked for below --data-root")
-            })?)
-        }
-        _ => None,
+        None => Some(begin(&plan, root)?),
+        Some(_) => None,
     };
     let said = sentence(begun.as_ref(), plan.rounds, at);
     if json {
@@ -68,6 +59,20 @@ pub(in crate::app::client) fn run(
         vec![row.name.to_owned(), value, row.from]
     }));
     written(print(&format!("{}\n{said}", table(&lines))))
+}
+
+/// What the run would begin with on a cluster in this process.
+fn begin(plan: &fed::Plan, root: &Path) -> Result<Rehearsal, Failure> {
+    let ends = |reason: &str| Failure::usage(format!("the run would end at once: {reason}"));
+    if plan.data.spec.starts_with(plan::PRIVATE) {
+        let failure = ends("the nodes of a cluster in this process have no rows of their own");
+        return Err(failure.hint(
+            "name a coordinator, `client IP PORT check`, whose nodes were started with --data FILE",
+        ));
+    }
+    let root = Root::new(root).map_err(|error| error.to_string());
+    let begun = root.and_then(|root| rehearse(plan.clone(), &root));
+    begun.map_err(|reason| ends(&reason).hint("files of data are looked for below --data-root"))
 }
 
 /// A setting of the run and where it was said.

@@ -20,8 +20,9 @@ pub(super) use check::run as check;
 pub(super) use effective::{run as config, run_file_of};
 pub(super) use known::Known;
 
-use super::arguments::{Arguments, Command, Line};
+use super::arguments::{Arguments, Command};
 use super::failure::Failure;
+use super::line::Line;
 use super::options::RunOptions;
 
 /// Beginning of the names of environment variables.

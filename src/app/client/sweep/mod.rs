@@ -5,7 +5,7 @@ mod results;
 mod space;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use clap::Args;
@@ -13,15 +13,13 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::json;
 
 use super::failure::Failure;
-use super::follow::follow;
+use super::follow::{follow, resume};
 use super::options::{ClusterOptions, RunOptions};
 use super::session::Session;
 use super::settings::Known;
 use super::view::{View, print, print_json, written};
 use crate::seed::Seed;
-use crate::wire::stubs::coordinator::{
-    Plan, ResumeRequest, RunState, StatusRequest, SubmitReply, SubmitRequest,
-};
+use crate::wire::stubs::coordinator::{Plan, SubmitReply, SubmitRequest};
 use point::{key, plan};
 pub(super) use results::By;
 use results::{Outcome, csv, rank, table};
@@ -94,7 +92,38 @@ struct Wish {
     plan: Plan,
 }
 
-/// Runs what was asked for; fails if every run did.
+/// The wishes, taken one after the other until all are or the queue is closed.
+struct Queue {
+    wishes: Vec<Wish>,
+    next: AtomicUsize,
+    closed: AtomicBool,
+}
+
+impl Queue {
+    fn next(&self) -> Option<&Wish> {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        self.wishes.get(next).filter(|_| !self.is_closed())
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
+
+/// What a worker tells of a wish.
+enum Told {
+    Done(Outcome),
+    /// There is no room for the run now.
+    Waits(String),
+    /// Neither this one nor another can be had.
+    Lost(Failure),
+}
+
+/// Runs what was asked for; fails if every run did, or the coordinator was lost.
 pub(super) fn run(
     open: impl Fn() -> Result<Session, Failure> + Sync,
     options: &SweepOptions,
@@ -106,22 +135,27 @@ pub(super) fn run(
     let keys: Vec<String> = space.keys().map(str::to_owned).collect();
     let wishes = wishes(&space, options)?;
     let mut outcomes = Vec::with_capacity(wishes.len());
-    let next = AtomicUsize::new(0);
+    let queue = Queue {
+        wishes,
+        next: AtomicUsize::new(0),
+        closed: AtomicBool::new(false),
+    };
     let (send, finished) = unbounded();
-    let workers = usize::from(options.parallel).min(wishes.len());
+    let workers = usize::from(options.parallel).min(queue.wishes.len());
     let ended = thread::scope(|scope| {
         for _ in 0..workers {
-            let (send, wishes, next, open) = (send.clone(), &wishes, &next, &open);
-            scope.spawn(move || work(open, wishes, next, &send));
+            let (send, queue, open) = (send.clone(), &queue, &open);
+            scope.spawn(move || work(open, queue, &send));
         }
         drop(send);
-        let ended = collect(&finished, wishes.len(), view, &mut outcomes);
-        if ended.is_err() {
-            next.store(wishes.len(), Ordering::Relaxed);
-        }
+        let ended = collect(&finished, &queue, view, &mut outcomes);
+        queue.close();
         ended
     });
-    ended?;
+    let lost = match ended? {
+        Some(lost) if outcomes.is_empty() => return Err(lost),
+        lost => lost,
+    };
     rank(&mut outcomes, options.by);
     if let Some(file) = &options.csv {
         let text = csv(&keys, &outcomes).map_err(Failure::failed)?;
@@ -129,7 +163,8 @@ pub(super) fn run(
             Failure::failed(format!("cannot write {}: {error}", file.display()))
         })?;
     }
-    conclude(&keys, &outcomes, options, view)
+    let ended = conclude(&keys, &outcomes, options, view);
+    lost.map_or(ended, Err)
 }
 
 /// Every point with its plan; points that come to the same plan are tried once.
@@ -161,21 +196,30 @@ fn wishes(space: &Space, options: &SweepOptions) -> Result<Vec<Wish>, Failure> {
     }
 }
 
-/// Takes one wish after the other until none is left, or a coordinator is out of reach.
-fn work(
-    open: &impl Fn() -> Result<Session, Failure>,
-    wishes: &[Wish],
-    next: &AtomicUsize,
-    send: &Sender<Result<Outcome, Failure>>,
-) {
+/// Takes one wish after the other until none is left, or a coordinator is out of reach. One without room is waited for.
+fn work(open: &impl Fn() -> Result<Session, Failure>, queue: &Queue, send: &Sender<Told>) {
+    let tell = |told| send.send(told).is_ok();
     let mut session = match open() {
         Ok(session) => session,
-        Err(failure) => return drop(send.send(Err(failure))),
+        Err(failure) => {
+            tell(Told::Lost(failure));
+            return;
+        }
     };
-    while let Some(wish) = wishes.get(next.fetch_add(1, Ordering::Relaxed)) {
-        let found = fulfil(&mut session, wish);
-        let failed = found.is_err();
-        if send.send(found).is_err() || failed {
+    while let Some(wish) = queue.next() {
+        let found = loop {
+            match fulfil(&mut session, wish) {
+                // Runs of others end some day.
+                Err(busy) if busy.is_busy() && !queue.is_closed() => {
+                    tell(Told::Waits(busy.reason()));
+                    session.rest();
+                }
+                found => break found,
+            }
+        };
+        let found = found.map_or_else(Told::Lost, Told::Done);
+        let lost = matches!(found, Told::Lost(_));
+        if !tell(found) || lost {
             return;
         }
     }
@@ -197,34 +241,48 @@ fn fulfil(session: &mut Session, wish: &Wish) -> Result<Outcome, Failure> {
         Err(failure) => return Err(failure),
     };
     let known = created == Some(false);
-    if known {
-        let request = StatusRequest { run: run.clone() };
-        let status = session.call("status", |to| to.status(&request))?;
-        if status.state == RunState::STOPPED {
-            let request = ResumeRequest { run: run.clone() };
-            session.call("resume", |to| to.resume(&request))?;
-        }
-    }
-    let status = follow(session, &run, &View::Quiet, None)?;
+    let since = if known { resume(session, &run)? } else { 0 };
+    let status = follow(session, &run, since, &View::Quiet, None)?;
     Ok(Outcome::of(wish.place, point, known, &status))
 }
 
-/// Shows what comes as it comes.
+/// Shows what comes as it comes. When the coordinator is lost, that is said at once, nothing more is begun, and what is under way
+/// is waited for; why, the first time.
 fn collect(
-    finished: &Receiver<Result<Outcome, Failure>>,
-    all: usize,
+    told: &Receiver<Told>,
+    queue: &Queue,
     view: &View,
     outcomes: &mut Vec<Outcome>,
-) -> Result<(), Failure> {
-    for found in finished {
-        let outcome = found?;
-        match view {
-            View::Json => written(print_json(&outcome.json()))?,
-            _ => view.say(&outcome.line(outcomes.len() + 1, all)),
+) -> Result<Option<Failure>, Failure> {
+    let mut lost = None;
+    let mut waits = String::new();
+    for told in told {
+        match told {
+            Told::Done(outcome) => {
+                match view {
+                    View::Json => written(print_json(&outcome.json()))?,
+                    _ => view.say(&outcome.line(outcomes.len() + 1, queue.wishes.len())),
+                }
+                outcomes.push(outcome);
+            }
+            Told::Waits(reason) if reason != waits => {
+                view.say(&format!("waiting: {reason}"));
+                waits = reason;
+            }
+            Told::Waits(_) => {}
+            Told::Lost(failure) => {
+                queue.close();
+                if lost.is_none() {
+                    view.say(&format!(
+                        "no more runs are begun: {}; those under way are waited for",
+                        failure.reason()
+                    ));
+                    lost = Some(failure);
+                }
+            }
         }
-        outcomes.push(outcome);
     }
-    Ok(())
+    Ok(lost)
 }
 
 fn conclude(
