@@ -5,7 +5,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const { chromium } = require("playwright-core");
-const { crowd } = require("./crowd.cjs");
+const { crowd, two } = require("./crowd.cjs");
 
 const [url, run, folder] = process.argv.slice(2);
 const PATIENCE = 30_000;
@@ -83,6 +83,7 @@ async function crowded(browser, options, name) {
   await page.waitForFunction(() => document.querySelectorAll("#nodes tbody tr").length === 200);
   expect((await page.locator("main img, main b:not(figcaption b), main script").count()) === 0, "foreign text became markup");
   expect((await page.locator("#nodes td", { hasText: "<img src=x onerror=alert(1)>" }).count()) > 0, "foreign text is not shown");
+  await page.locator("#nodes td", { hasText: /\(2[6-9] s ago\)/ }).first().waitFor();
   const many = await elements(page);
   expect(many < 8000, `${many} elements`);
   expect(await fits(page), "the page is wider than its window");
@@ -93,6 +94,41 @@ async function crowded(browser, options, name) {
   const token = new URL(url).searchParams.get("token");
   expect(JSON.stringify(posted) === JSON.stringify([["POST", "/runs/stopped/resume", `Bearer ${token}`]]), `posted: ${JSON.stringify(posted)}`);
   await shoot(page, name, name !== "crowd");
+  await page.context().close();
+}
+
+/** A run that ends and is taken off the charts while somebody looks: what is done is done to the run that was meant. */
+async function changing(browser) {
+  const page = await open(browser, {}, "changing");
+  const [posted, asked] = [[], []];
+  let first = "running";
+  await page.route("**/events?*", (route) => {
+    asked.push(new URL(route.request().url()).searchParams.get("runs"));
+    return route.fulfill({ contentType: "text/event-stream", body: two(first) });
+  });
+  await page.route("**/runs/**", (route) => {
+    posted.push(new URL(route.request().url()).pathname);
+    return route.fulfill({ status: 200, body: "" });
+  });
+  await page.goto(url);
+  await page.locator("#cancel:not([hidden])").click();
+  first = "succeeded";
+  await page.locator("#run-name", { hasText: "second" }).waitFor();
+  expect((await text(page, "confirm-run")) === "first", "the dialog names another run");
+  await page.locator("#confirm button[value=yes]").click();
+  await page.waitForFunction(() => !document.querySelector("#confirm").open);
+  expect(JSON.stringify(posted) === JSON.stringify(["/runs/first/cancel"]), `posted: ${JSON.stringify(posted)}`);
+
+  const tick = page.locator("#runs input[aria-label='Compare run first in the charts']");
+  await tick.check();
+  await tick.uncheck();
+  // What the old stream says of it meanwhile is not kept.
+  const until = asked.length + 2;
+  while (asked.length < until) await page.waitForTimeout(50);
+  const before = asked.length;
+  await tick.check();
+  await page.waitForTimeout(500);
+  expect(asked.slice(before).includes("second,first"), `a run that is shown again is not asked for: ${asked.slice(before)}`);
   await page.context().close();
 }
 
@@ -116,6 +152,7 @@ async function looking(browser) {
     await watching(browser);
     await crowded(browser, {}, "crowd");
     await crowded(browser, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }, "phone");
+    await changing(browser);
     await looking(browser);
   } catch (error) {
     faults.push(String(error));

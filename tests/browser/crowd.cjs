@@ -54,3 +54,12 @@ exports.crowd = () => [
   ...range(4, (part) => event("attempts", { run: "stopped", now: 905000, rows: range(KEPT / 4, (place) => attempt(part * (KEPT / 4) + place)) })),
   "id: stopped:1060:4000\nevent: runs\ndata: {\"order\":[\"stopped\",\"before\"],\"rows\":[],\"gone\":[]}\n\n",
 ].join("");
+
+/** Two runs of a small coordinator, the first in this state; asked again soon. */
+exports.two = (first) => [
+  "retry: 200\n\n",
+  event("hello", { version: "0.1.0", policy: "random", began: 1, address: "10.0.0.1:5105" }),
+  event("nodes", { now: 905000, known: 1, up: 1, rows: [node(1)], gone: [] }),
+  event("runs", { order: ["second", "first"], rows: [row("second", first === "running" ? "succeeded" : "running", 3, 0.5), row("first", first, 3, 0.5)], gone: [] }),
+  event("series", { run: "first", rounds: [round(2), round(3)], notices: [] }),
+].join("");

@@ -10,11 +10,12 @@ const MOST_ATTEMPTS = 2000; // of a run, as many as the coordinator keeps
 const MOST_NOTICES = 200;
 const MOST_FOLLOWED = 6; // runs in one chart
 const MOST_LISTED = 100; // attempts that did not count
+const AGEING = 1000; // milliseconds between looks at ages when nothing is told
 const PATIENCE = 2000; // milliseconds until a lost stream is asked for again
 
 const token = takeToken();
 const state = {
-  hello: null, fresh: new Set(), now: 0, known: 0, up: 0,
+  hello: null, fresh: new Set(), now: 0, heard: 0, known: 0, up: 0,
   nodes: new Map(), runs: new Map(), order: [],
   followed: new Map(), // run -> what is known of it beyond its row
   chosen: null, pinned: false, compared: [],
@@ -90,7 +91,7 @@ const takers = {
     state.fresh = new Set(["nodes", "runs"]);
   },
   nodes({ now, known, up, rows, gone }) {
-    Object.assign(state, { now, known, up });
+    Object.assign(state, { now, heard: performance.now(), known, up });
     if (state.fresh.delete("nodes")) state.nodes.clear();
     for (const row of rows) state.nodes.set(row.node, row);
     for (const node of gone) state.nodes.delete(node);
@@ -102,11 +103,14 @@ const takers = {
     state.order = order;
     follow();
   },
+  // A run that is no longer followed may still be told for a moment; what is kept of it would have gaps.
   plan({ run, plan }) {
-    facts(run).plan = plan;
+    const known = state.followed.get(run);
+    if (known) known.plan = plan;
   },
   series({ run, rounds, notices }) {
-    const known = facts(run);
+    const known = state.followed.get(run);
+    if (!known) return;
     const last = known.rounds.at(-1)?.[0] ?? 0;
     for (const round of rounds) if (round[0] > last) known.rounds.push(round);
     known.rounds = thinned(known.rounds);
@@ -115,8 +119,9 @@ const takers = {
     known.notices.splice(0, known.notices.length - MOST_NOTICES);
   },
   attempts({ run, now, rows }) {
-    state.now = Math.max(state.now, now);
-    const { attempts } = facts(run);
+    if (now > state.now) Object.assign(state, { now, heard: performance.now() });
+    const attempts = state.followed.get(run)?.attempts;
+    if (!attempts) return;
     for (const [number, node, kind, round, first, shards, started, ended, outcome, reason] of rows) {
       attempts.set(number, { number, node, kind, round, first, shards, started, ended, outcome, reason });
     }
@@ -127,10 +132,13 @@ const takers = {
   },
 };
 
-function facts(run) {
+/** From now on what is told of a run is kept. */
+function begin(run) {
   if (!state.followed.has(run)) state.followed.set(run, { plan: null, rounds: [], notices: [], attempts: new Map() });
-  return state.followed.get(run);
 }
+
+/** The coordinator's clock: it goes on where nothing is told. */
+const present = () => state.now + (performance.now() - state.heard);
 
 /** Of too many points every other one of the older half goes. */
 function thinned(points) {
@@ -158,7 +166,7 @@ function follow() {
   const known = [...state.followed.keys()];
   const missing = wanted.some((run) => !state.followed.has(run));
   for (const run of known) if (!wanted.includes(run)) state.followed.delete(run);
-  for (const run of wanted) facts(run);
+  for (const run of wanted) begin(run);
   if (missing) {
     cursor = cursor.split(",").filter((one) => known.includes(one.split(":")[0]) && wanted.includes(one.split(":")[0])).join(",");
     connect();
@@ -194,7 +202,7 @@ function recall() {
   const shown = new URLSearchParams(location.hash.slice(1));
   if (shown.get("run")) Object.assign(state, { chosen: shown.get("run"), pinned: true });
   state.compared = (shown.get("with") ?? "").split(",").filter(Boolean).slice(0, MOST_FOLLOWED - 1);
-  for (const run of following()) facts(run);
+  for (const run of following()) begin(run);
 }
 
 // What is shown.
@@ -231,7 +239,7 @@ function drawNodes() {
   document.querySelector("#nodes .scroll").hidden = there === 0;
   if (state.hello) say(by("join-command"), `compute_node 0 0 --join ${state.hello.address}`);
   const { column, descending } = state.sort;
-  nodes.show(sorted(state.nodes, column, descending), (node) => ({ row: state.nodes.get(node), now: state.now }));
+  nodes.show(sorted(state.nodes, column, descending), (node) => ({ row: state.nodes.get(node), now: present() }));
 }
 
 function drawRuns() {
@@ -248,7 +256,7 @@ function drawRun() {
   for (const part of ["run", "attempts", "notices-part", "plan-part"]) by(part).hidden = !row;
   document.title = row ? `${row.run} ${row.state} ${row.round}/${row.rounds} · Roundtable` : "Roundtable";
   if (!row) return;
-  const known = facts(row.run);
+  const known = state.followed.get(row.run);
   const last = known.rounds.at(-1);
   say(by("run-name"), row.run);
   say(by("run-state"), row.state);
@@ -265,7 +273,7 @@ function drawRun() {
   say(by("figure-seconds"), span(last?.[4]));
   say(by("figure-counted"), last ? `${count(last[6])} / ${count(last[5])}` : "–");
   const curves = (column, training) => following().flatMap((run, place) => {
-    const points = (at) => facts(run).rounds.filter((round) => round[at] !== null).map((round) => [round[0], round[at]]);
+    const points = (at) => state.followed.get(run).rounds.filter((round) => round[at] !== null).map((round) => [round[0], round[at]]);
     const held = { name: place === 0 && training && !state.compared.length ? "held out" : run, points: points(column), place };
     if (place > 0 || !training || state.compared.length) return [held];
     return [held, { name: "training", points: points(3), place, faint: true }];
@@ -277,7 +285,7 @@ function drawRun() {
 
 function drawAttempts() {
   if (!state.runs.has(state.chosen)) return;
-  const attempts = [...facts(state.chosen).attempts.values()];
+  const attempts = [...state.followed.get(state.chosen).attempts.values()];
   timeline.show(attempts, state.now);
   const others = attempts.filter(({ outcome }) => !["counted", "running", "compared"].includes(outcome)).reverse();
   const listed = new Map(others.slice(0, MOST_LISTED).map((attempt) => [attempt.number, attempt]));
@@ -287,7 +295,7 @@ function drawAttempts() {
 
 function drawDetails() {
   if (!state.runs.has(state.chosen)) return;
-  const known = facts(state.chosen);
+  const known = state.followed.get(state.chosen);
   const told = new Map([...known.notices].reverse());
   notices.show(told.keys(), (number) => told.get(number));
   by("told").hidden = told.size === 0;
@@ -303,8 +311,7 @@ function drawDetails() {
 
 // What can be done.
 
-async function act(what) {
-  const run = state.chosen;
+async function act(what, run) {
   const buttons = [by("cancel"), by("resume")];
   for (const button of buttons) button.disabled = true;
   let trouble = "";
@@ -319,13 +326,16 @@ async function act(what) {
   by("trouble").hidden = trouble === "";
 }
 
-by("resume").addEventListener("click", () => act("resume"));
+let doomed = null; // the run that the dialog is about; another may be shown by the time it is answered
+
+by("resume").addEventListener("click", () => act("resume", state.chosen));
 by("cancel").addEventListener("click", () => {
-  say(by("confirm-run"), state.chosen);
+  doomed = state.chosen;
+  say(by("confirm-run"), doomed);
   by("confirm").returnValue = "no";
   by("confirm").showModal();
 });
-by("confirm").addEventListener("close", () => { if (by("confirm").returnValue === "yes") act("cancel"); });
+by("confirm").addEventListener("close", () => { if (by("confirm").returnValue === "yes") act("cancel", doomed); });
 by("window").addEventListener("change", () => {
   timeline.rounds = Number(by("window").value);
   redraw("attempts");
@@ -341,5 +351,6 @@ for (const button of document.querySelectorAll("#nodes th button")) {
     redraw("nodes");
   });
 }
+setInterval(() => redraw("nodes"), AGEING);
 recall();
 connect();
