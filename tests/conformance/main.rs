@@ -89,6 +89,27 @@ fn our_node_passes_on_rows_of_its_own_with_a_wide_model() {
 }
 
 #[test]
+fn our_node_passes_on_real_values_of_any_size() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for size in [1, 1_000] {
+        let rows = (0..40).map(|i| {
+            let (a, b) = (i % 7 * size, i % 5 * size);
+            format!("{a},{b},{}\n", 3 * a - 2 * b + size)
+        });
+        let rows: String = rows.collect();
+        let file = folder.path().join("h.csv");
+        std::fs::write(&file, format!("a,b,price\n{rows}")).expect("rows are written");
+        let data = format!("{},target=price", file.display());
+        let node = Program::node(&["0", "--data", &data]);
+        for options in [&[][..], &["--model", "linear:2"]] {
+            let verdict = Verdict::of(node.address, options);
+            assert!(verdict.output.status.success(), "{:#?}", verdict.outcomes);
+            assert_eq!(verdict.with("n/a"), ["fold"], "{:#?}", verdict.outcomes);
+        }
+    }
+}
+
+#[test]
 fn broken_nodes_are_caught() {
     let cases: &[(Fault, &[&str], &str)] = &[
         (

@@ -4,7 +4,7 @@ use super::bench::Bench;
 use super::check::{Check, Checked, NotPassed, failed, not_applicable};
 use crate::app::dial::CallFailed;
 use crate::fed::aggregate::{ExactSum, Scale};
-use crate::ml::data::{Moments, Standard};
+use crate::ml::data::{Moments, Standard, TargetKind};
 use crate::ml::parameters::{Parameters, Values};
 use crate::wire::convert::{
     self, CORRECTION, DESCRIBES, EXACT, FLIPS, FOLDS, MOMENTUM, PROXIMAL, WEIGHT_DECAY, foreign,
@@ -12,7 +12,7 @@ use crate::wire::convert::{
 use crate::wire::stubs::compute_node::{DescribeRequest, Fold, TrainRequest};
 use crate::wire::stubs::types::{FaultCode, Payload};
 
-use super::work::{LARGEST, SEED};
+use super::work::{How, LARGEST, SEED};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -40,32 +40,43 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// What a request asks for by an ability.
-type Ask = fn(&mut TrainRequest, &Payload);
+type Ask = fn(&mut TrainRequest, &Payload, How);
 
 const STEPS: [(&str, Ask); 5] = [
-    (MOMENTUM, |request, _| request.training.momentum = Some(0.9)),
-    (WEIGHT_DECAY, |request, _| {
-        request.training.weight_decay = Some(0.1)
+    (MOMENTUM, |request, _, _| {
+        request.training.momentum = Some(0.9)
     }),
-    (PROXIMAL, |request, _| request.training.proximal = Some(1.0)),
-    (CORRECTION, |request, correction| {
+    (WEIGHT_DECAY, |request, _, how| {
+        request.training.weight_decay = Some(how.as_strong_as(0.1));
+    }),
+    (PROXIMAL, |request, _, how| {
+        request.training.proximal = Some(how.as_strong_as(1.0));
+    }),
+    (CORRECTION, |request, correction, _| {
         request.correction = Some(correction.clone());
     }),
-    (FLIPS, |request, _| request.flip_labels = Some(true)),
+    (FLIPS, |request, _, _| request.flip_labels = Some(true)),
 ];
 
 fn steps(bench: &mut Bench) -> Checked {
-    let named: Vec<&(&str, Ask)> = STEPS.iter().filter(|(name, _)| bench.can(name)).collect();
+    let how = bench.work()?.how;
+    // Real values are no labels that could be flipped.
+    let applies = |name: &str| name != FLIPS || how.kind == TargetKind::Class;
+    let named = STEPS.iter();
+    let named: Vec<&(&str, Ask)> = named
+        .filter(|(name, _)| bench.can(name) && applies(name))
+        .collect();
     if named.is_empty() {
         return not_applicable("its hello names none of them, so it is never asked for them");
     }
-    let correction = bench.payload(&correction(&bench.work()?.parameters))?;
+    let correction = correction(&bench.work()?.parameters, how.as_strong_as(0.25));
+    let correction = bench.payload(&correction)?;
     for (name, ask) in &named {
         let attempt = bench.attempt();
         let work = bench.work()?;
         let plain = work.first()?;
         let mut request = work.train(attempt);
-        ask(&mut request, &correction);
+        ask(&mut request, &correction, how);
         if bench.train(&request)?.update == plain.update {
             return failed(format!(
                 "its hello names `{name}`, but the update is the same with and without"
@@ -77,11 +88,11 @@ fn steps(bench: &mut Bench) -> Checked {
 }
 
 /// What is added to every gradient: the same number everywhere.
-fn correction(parameters: &Parameters) -> Parameters {
+fn correction(parameters: &Parameters, value: f64) -> Parameters {
     let mut all = parameters.clone();
     match all.values_mut() {
-        Values::F32(values) => values.fill(0.25),
-        Values::F64(values) => values.fill(0.25),
+        Values::F32(values) => values.fill(value as f32),
+        Values::F64(values) => values.fill(value),
     }
     all
 }

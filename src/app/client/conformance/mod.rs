@@ -34,7 +34,8 @@ pub struct ConformanceOptions {
     /// The node's address
     #[arg(value_name = "HOST:PORT")]
     pub node: Address,
-    /// What it trains [default: mlp:FEATURES-32-CLASSES or softmax:FEATURES-CLASSES, whichever it takes]
+    /// What it trains [default: mlp:FEATURES-32-CLASSES or softmax:FEATURES-CLASSES, of real values linear:FEATURES or
+    /// mlp:FEATURES-32-1,output=value, whichever it takes]
     #[arg(long, value_name = "SPEC")]
     pub model: Option<String>,
     /// Rows that it has [default: those it hosts, otherwise builtin:digits]

@@ -22,7 +22,8 @@ pub(super) struct Place {
     pub(super) shards: Vec<ShardRef>,
     pub(super) rows: Vec<i64>,
     pub(super) features: usize,
-    pub(super) classes: usize,
+    /// 0 for real values; none if the node does not say.
+    pub(super) classes: Option<usize>,
 }
 
 /// Whether the rows are the node's own.
@@ -70,7 +71,7 @@ impl Place {
             shards: known.iter().enumerate().take(2).map(shard).collect(),
             rows: known.iter().take(2).map(|one| one.rows).collect(),
             features: size(first.features),
-            classes: size(first.classes),
+            classes: first.classes.map(|classes| size(Some(classes))),
         })
     }
 
@@ -102,7 +103,7 @@ impl Place {
                 .map(|at| count(source.rows(at).unwrap_or(0)))
                 .collect(),
             features: source.features(),
-            classes: source.classes(),
+            classes: Some(source.classes()),
         })
     }
 }

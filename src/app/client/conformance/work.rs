@@ -7,10 +7,13 @@ use super::ConformanceOptions;
 use super::bench::Bench;
 use super::check::{NotPassed, failed, not_applicable, said};
 use super::place::{Place, is_private};
+use super::training::largest;
 use crate::app::dial::CallFailed;
 use crate::clock;
+use crate::ml::data::TargetKind;
 use crate::ml::layout::Layout;
 use crate::ml::model::MODELS;
+use crate::ml::objective::default_for;
 use crate::ml::parameters::{Parameters, Values};
 use crate::seed::Seed;
 use crate::spec::SpecError;
@@ -22,6 +25,8 @@ use crate::wire::stubs::types::{DataRef, FaultCode, Payload, ShardRef};
 
 /// The seed of all that is asked.
 pub(super) const SEED: Seed = Seed(1);
+/// The usual learning rate.
+const RATE: f64 = 0.05;
 /// Updates of plans are no larger.
 pub(super) const LARGEST: f64 = 1024.0;
 
@@ -38,6 +43,7 @@ pub(super) struct Trained {
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) model: String,
+    pub(super) how: How,
     pub(super) parameters: Parameters,
     /// The parameters as they travel.
     payload: Payload,
@@ -60,19 +66,13 @@ impl Work {
         let place = Place::find(bench, options)?;
         let models = match &options.model {
             Some(model) => vec![model.clone()],
-            None if place.features > 0 && place.classes > 0 => {
-                let (features, classes) = (place.features, place.classes);
-                vec![
-                    format!("mlp:{features}-32-{classes}"),
-                    format!("softmax:{features}-{classes}"),
-                ]
-            }
-            None => {
-                return failed(
-                    "it does not say how many features and classes its rows have; name a model with --model",
-                );
-            }
+            None => proposals(&place),
         };
+        if models.is_empty() {
+            return failed(
+                "it does not say how many features and classes its rows have; name a model with --model",
+            );
+        }
         let mut refusals = Vec::new();
         for model in models {
             match Work::of(bench, &place, &model) {
@@ -86,13 +86,39 @@ impl Work {
         ))
     }
 
-    /// This model, unless the node says that it does not know it.
+    /// This model, unless the node says that it does not know it. Of real values nobody knows how large they and their features
+    /// are; the first learning rate counts with which training stays within bounds.
     fn of(bench: &mut Bench, place: &Place, model: &str) -> Result<Work, String> {
         let (parameters, classes) = parameters(bench, model)?;
-        let payload = bench.payload(&parameters)?;
+        let kind = TargetKind::of(classes.or(place.classes).unwrap_or(1));
+        let rates: &[f64] = match kind {
+            TargetKind::Class => &[RATE],
+            TargetKind::Value => &[RATE, 1e-4, 1e-7, 1e-10],
+        };
+        let mut found = Err(String::new());
+        for &rate in rates {
+            let how = How { kind, rate };
+            found = Work::at(bench, place, model, (&parameters, classes), how);
+            let first = found.as_ref().map(|work| &work.first);
+            if matches!(first, Ok(Ok(trained)) if largest(&trained.update) <= LARGEST) {
+                break;
+            }
+        }
+        found
+    }
+
+    fn at(
+        bench: &mut Bench,
+        place: &Place,
+        model: &str,
+        (parameters, classes): (&Parameters, Option<usize>),
+        how: How,
+    ) -> Result<Work, String> {
+        let payload = bench.payload(parameters)?;
         let mut work = Work {
             model: model.to_owned(),
-            parameters,
+            how,
+            parameters: parameters.clone(),
             payload,
             data: place.data.clone(),
             shards: place.shards.clone(),
@@ -145,7 +171,7 @@ impl Work {
             parameters: self.payload.clone(),
             data: self.data.clone(),
             shards: self.shards[..1].to_vec(),
-            training: training(),
+            training: self.how.training(),
             seed: SEED.0.cast_signed(),
             budget_ms: None,
             may_refuse: Some(false),
@@ -200,13 +226,45 @@ fn is_refusal(code: FaultCode) -> bool {
     .contains(&code)
 }
 
-fn training() -> Training {
-    Training {
-        epochs: Some(2),
-        batch: Some(10),
-        learning_rate: 0.05,
-        objective: Some("cross-entropy".to_owned()),
-        ..Training::default()
+/// What is trained, and how fast.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    pub(super) kind: TargetKind,
+    rate: f64,
+}
+
+impl How {
+    fn training(self) -> Training {
+        Training {
+            epochs: Some(2),
+            batch: Some(10),
+            learning_rate: self.rate,
+            objective: Some(default_for(self.kind).to_owned()),
+            ..Training::default()
+        }
+    }
+
+    /// What moves parameters at this rate as far as this does at the usual one.
+    pub(super) fn as_strong_as(self, pull: f64) -> f64 {
+        const MOST: f64 = 1e6;
+        (pull * (RATE / self.rate)).min(MOST)
+    }
+}
+
+/// Models that may fit the rows, if it is known what these are like.
+fn proposals(place: &Place) -> Vec<String> {
+    let features = place.features;
+    match place.classes {
+        _ if features == 0 => Vec::new(),
+        None => Vec::new(),
+        Some(0) => vec![
+            format!("linear:{features}"),
+            format!("mlp:{features}-32-1,output=value"),
+        ],
+        Some(classes) => vec![
+            format!("mlp:{features}-32-{classes}"),
+            format!("softmax:{features}-{classes}"),
+        ],
     }
 }
 
