@@ -1,6 +1,5 @@
 //! The coordinator that is asked: the one that was named, or one in this process, started when it is first needed.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use super::failure::Failure;
 use super::kept;
 use super::options::ClusterOptions;
 use super::session::Session;
+use super::view::tell;
 use crate::app::embedded::{self, Cluster};
 use crate::net::Address;
 
@@ -90,7 +90,7 @@ impl Asked {
             kept::remember(state, &config.data_root)?;
         }
         if self.speaks {
-            say(&format!(
+            tell(&format!(
                 "coordinator at {} with {} compute nodes in this process",
                 cluster.address(),
                 cluster.nodes()
@@ -98,20 +98,15 @@ impl Asked {
             let here = std::env::current_dir().is_ok_and(|here| here == config.data_root);
             if !self.root_given && config.data_root.is_absolute() && !here {
                 let root = config.data_root.display();
-                say(&format!(
+                tell(&format!(
                     "files of data are looked for below {root}, as before; --data-root says otherwise"
                 ));
             }
         }
         if let Some(url) = cluster.dashboard() {
             // Whoever asked for it needs its port and token, however quiet the rest is to be.
-            say(&format!("dashboard at {url}"));
+            tell(&format!("dashboard at {url}"));
         }
         Ok(cluster)
     }
-}
-
-/// Nobody is left to be told when this fails.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }

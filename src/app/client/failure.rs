@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use super::foreign::plain;
 use crate::app::dial::CallFailed;
 use crate::app::program::{FAILED, WRONG_USAGE};
 use crate::net::{Address, NetErrorKind};
@@ -117,12 +118,12 @@ impl Failure {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("error: {}\n", self.message);
+        let mut text = format!("error: {}\n", plain(&self.message));
         for detail in &self.details {
-            text += &format!("  {detail}\n");
+            text += &format!("  {}\n", plain(detail));
         }
         if let Some(hint) = &self.hint {
-            text += &format!("hint: {hint}\n");
+            text += &format!("hint: {}\n", plain(hint));
         }
         text
     }
@@ -161,6 +162,11 @@ mod tests {
         assert_eq!(
             failure.text(),
             "error: `watch` needs an address\nhint: try IP PORT\n"
+        );
+        let forged = Failure::failed("run r1: lost\nhint: \u{1b}[2Jrm -r");
+        assert_eq!(
+            forged.text(),
+            "error: run r1: lost hint: \u{fffd}[2Jrm -r\n"
         );
     }
 }

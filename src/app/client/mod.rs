@@ -8,6 +8,7 @@ mod doctor;
 mod failure;
 mod figure;
 mod follow;
+mod foreign;
 mod kept;
 mod line;
 mod manual;

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use super::foreign::escaped;
 use super::partition::Holding;
 
 /// Most shards that are drawn.
@@ -110,20 +111,6 @@ fn colour(class: usize, classes: usize) -> String {
     let hue = 360 * class / classes.max(1);
     let light = if class.is_multiple_of(2) { 45 } else { 62 };
     format!("hsl({hue},65%,{light}%)")
-}
-
-/// Names come from files and may hold anything.
-pub(super) fn escaped(text: &str) -> String {
-    let plain = text
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .map(|letter| match letter {
-            '&' => "&amp;".to_owned(),
-            '<' => "&lt;".to_owned(),
-            '>' => "&gt;".to_owned(),
-            letter => letter.to_string(),
-        });
-    plain.collect()
 }
 
 #[cfg(test)]

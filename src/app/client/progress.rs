@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::foreign::plain;
 use super::text;
 use crate::clock;
 use crate::wire::stubs::coordinator::{NodeStatus, WatchReply};
@@ -65,7 +66,7 @@ impl Progress {
             .set_position(u64::try_from(reply.status.round.unwrap_or(0)).unwrap_or(0));
         let curve = text::sparkline(&seen.curve, CURVE);
         self.bar
-            .set_message(format!("{curve}  {}", text::progress(reply)));
+            .set_message(format!("{curve}  {}", plain(&text::progress(reply))));
     }
 
     /// Whether it is time to ask what the nodes do.
@@ -81,7 +82,7 @@ impl Progress {
 
     /// Shows what the nodes do.
     pub(super) fn nodes(&self, nodes: &[NodeStatus]) {
-        self.nodes.set_message(text::doing(nodes));
+        self.nodes.set_message(plain(&text::doing(nodes)));
     }
 
     /// A line above.

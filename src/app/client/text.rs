@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::figure::{self, Figure};
+use super::foreign::plain;
 use crate::wire::stubs::coordinator::{
     Event, EventKind, NodeState, NodeStatus, Report, RoundReport, RunState, RunStatus, WatchReply,
 };
@@ -153,6 +154,8 @@ pub(super) fn summary(report: &Report) -> String {
 
 /// A table with a heading, columns as wide as their longest cell.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
+    let each = |row: &Vec<String>| row.iter().map(|cell| plain(cell)).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(each).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -160,7 +163,7 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
             let _ = write!(line, "{cell:width$}  ");
@@ -332,5 +335,16 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0].find("STATE"), lines[1].find("up"));
         assert!(lines[1].contains("0/2"), "{text}");
+    }
+
+    #[test]
+    fn what_a_node_says_stays_in_its_cell() {
+        let node = NodeStatus {
+            failure: Some("gone\nRUN  STATE\u{1b}[1m".to_owned()),
+            ..NodeStatus::default()
+        };
+        let text = node_table(&[node]);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains("gone RUN  STATE\u{fffd}[1m"), "{text}");
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
+use super::foreign::{plain, plain_lines};
 use super::metrics::add_details;
 use super::progress::Progress;
 use super::text;
@@ -66,8 +67,7 @@ impl View {
             }
             View::Lines => {
                 if let Some(line) = text::line(event, reply) {
-                    // Whoever read the progress may have gone; the result is still wanted.
-                    let _ = writeln!(io::stderr(), "{line}");
+                    tell(&line);
                 }
                 Ok(())
             }
@@ -75,7 +75,7 @@ impl View {
                 if event.kind == EventKind::NOTICE
                     && let Some(line) = text::line(event, reply)
                 {
-                    bar.print(&line);
+                    bar.print(&plain(&line));
                 }
                 Ok(())
             }
@@ -98,10 +98,8 @@ impl View {
     pub(super) fn say(&self, text: &str) {
         match self {
             View::Json | View::Quiet => {}
-            View::Bar(bar) => bar.print(text),
-            View::Lines => {
-                let _ = writeln!(io::stderr(), "{text}");
-            }
+            View::Bar(bar) => bar.print(&plain(text)),
+            View::Lines => tell(text),
         }
     }
 
@@ -128,7 +126,7 @@ impl View {
                 print_json(&result)
             }
             (View::Bar(_) | View::Lines, Some(figure)) => {
-                let _ = writeln!(io::stderr(), "{}", text::summary(report));
+                tell(&text::summary(report));
                 print(&figure.number())
             }
             (View::Quiet, Some(figure)) => print(&figure.number()),
@@ -137,10 +135,15 @@ impl View {
     }
 }
 
-/// A line on stdout.
-pub(super) fn print(line: &str) -> io::Result<()> {
+/// A line for people. Whoever read the progress may have gone; the result is still wanted.
+pub(super) fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", plain(line));
+}
+
+/// A line on stdout, or several.
+pub(super) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")?;
+    writeln!(stdout, "{}", plain_lines(text))?;
     stdout.flush()
 }
 

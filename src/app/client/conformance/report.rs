@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::check::{Check, Checked, NotPassed};
 use crate::app::client::failure::Failure;
+use crate::app::client::foreign::plain;
 use crate::app::client::view::{print, print_json, written};
 use crate::net::Address;
 
@@ -86,7 +87,7 @@ impl Report {
 }
 
 fn line(check: &Check, outcome: &str, text: &str) -> String {
-    let name = check.name;
+    let (name, text) = (check.name, plain(text));
     let mut line = format!("{outcome:4}  {name:36}  {text}");
     if outcome == "fail" {
         let (rule, idl, section) = (check.rule, check.idl, check.section);

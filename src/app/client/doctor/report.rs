@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::finding::{Finding, Level};
 use crate::app::client::failure::Failure;
+use crate::app::client::foreign::plain;
 use crate::app::client::view::{print, print_json, written};
 use crate::net::Address;
 
@@ -91,12 +92,12 @@ fn counted(number: usize, word: &str) -> String {
 }
 
 fn text(finding: &Finding) -> String {
-    let (level, check, found) = (finding.level.name(), finding.check, &finding.found);
+    let (level, check, found) = (finding.level.name(), finding.check, plain(&finding.found));
     let about = finding.about.as_ref();
-    let about = about.map_or(String::new(), |about| format!("{about}: "));
+    let about = about.map_or(String::new(), |about| format!("{}: ", plain(about)));
     let mut line = format!("{level:7}  {check:9}  {about}{found}");
     if let Some(hint) = &finding.hint {
-        line += &format!("\n                    hint: {hint}");
+        line += &format!("\n                    hint: {}", plain(hint));
     }
     line
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::chart::{Curve, lines};
 use super::markdown::{NOTICES, accuracies, configuration, facts, newest};
 use super::story::{Story, Totals};
-use crate::app::client::plot::escaped;
+use crate::app::client::foreign::escaped;
 
 /// The whole page.
 pub(super) fn document(story: &Story) -> String {
