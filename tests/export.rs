@@ -88,6 +88,20 @@ fn models_are_written_compared_and_used() {
     let error = complained(folder, "verify damaged.safetensors", 1);
     assert!(error.contains("is damaged"), "{error}");
 
+    said(
+        folder,
+        &format!("model {run} --pytorch -o torch.safetensors"),
+    );
+    for names in [
+        "torch.safetensors",
+        &format!("{run} torch.safetensors"),
+        "m.safetensors torch.safetensors",
+    ] {
+        let error = complained(folder, &format!("verify {names}"), 1);
+        assert!(error.contains("written with --pytorch"), "{error}");
+    }
+    said(folder, "verify torch.safetensors torch.safetensors");
+
     let row = ["0"; 64].join(",");
     std::fs::write(folder.join("rows.csv"), format!("{row}\n{row}\n")).expect("written");
     let by_run = said(folder, &format!("predict {run} rows.csv"));

@@ -20,6 +20,11 @@ use crate::store::safetensors::{About, Header, header};
 use crate::store::write_whole;
 use crate::wire::stubs::coordinator::{ModelReply, ModelRequest};
 
+/// What a file says of the order of its weights, if that is another than ours.
+const MATRICES: &str = "matrices";
+/// What to do about a file of such an order.
+pub(super) const UNTURNED: &str = "write one without --pytorch: client IP PORT model RUN -o FILE";
+
 /// Largest model file that is fetched.
 const LARGEST: i64 = 16 << 30;
 /// Bytes per second of the slowest line that is waited for.
@@ -60,6 +65,11 @@ impl Model {
     /// What the file says of itself under this name.
     pub(super) fn says(&self, name: &str) -> Option<&str> {
         self.about.get(name).map(String::as_str)
+    }
+
+    /// Whether its weights lie as PyTorch keeps them, and not as this program does.
+    pub(super) fn is_turned(&self) -> bool {
+        self.says(MATRICES).is_some()
     }
 
     fn to_safetensors(&self) -> Vec<u8> {
@@ -122,7 +132,7 @@ impl Model {
         let mut about = self.about.clone();
         // It is the digest of the values as they were.
         about.remove("digest");
-        about.insert("matrices".to_owned(), "outputs x inputs".to_owned());
+        about.insert(MATRICES.to_owned(), "outputs x inputs".to_owned());
         if self.layout.tensors().iter().any(|of| of.shape.len() == 4) {
             let order = "filters x channels x height x width";
             about.insert("convolutions".to_owned(), order.to_owned());

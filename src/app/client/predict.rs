@@ -10,7 +10,7 @@ use serde_json::json;
 use super::arguments::PredictOptions;
 use super::failure::Failure;
 use super::figure::Figure;
-use super::model;
+use super::model::{self, UNTURNED};
 use super::session::Session;
 use super::view::{print, print_json, written};
 use crate::ml::cores::cores;
@@ -35,6 +35,12 @@ pub(super) fn run(
         }
     };
     let (model, kept) = open(session, options, run)?;
+    if kept.is_turned() {
+        let failure = Failure::failed(
+            "the file was written with --pytorch: its weights lie the other way round",
+        );
+        return Err(failure.hint(UNTURNED));
+    }
     let parameters = parameters(&*model, &kept).map_err(Failure::failed)?;
     let standard = standard(&kept).map_err(Failure::failed)?;
     let (mut rows, truth) = read(Path::new(file), model.features(), options.scale)?;
@@ -151,10 +157,7 @@ fn standard(file: &model::Model) -> Result<Option<Standard>, String> {
 /// The parameters in a model file, in the order of the model's layout.
 fn parameters(model: &dyn Model, file: &model::Model) -> Result<Parameters, String> {
     if file.layout != *model.layout() {
-        return Err(
-            "the tensors of the file are not those of its model; was it written with --pytorch?"
-                .to_owned(),
-        );
+        return Err("the tensors of the file are not those of its model".to_owned());
     }
     Parameters::from_bytes(Arc::clone(model.layout()), &file.values)
         .map_err(|error| error.to_string())
@@ -167,16 +170,25 @@ fn read(
     scale: f32,
 ) -> Result<(Array2<f32>, Option<Vec<f64>>), Failure> {
     let name = file.display();
+    let text = std::fs::read(file)
+        .map_err(|error| Failure::failed(format!("cannot read {name}: {error}")))?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .trim(csv::Trim::All)
-        .from_path(file)
-        .map_err(|error| Failure::failed(format!("cannot read {name}: {error}")))?;
+        .from_reader(&text[..]);
     let mut values = Vec::new();
     let mut truth = Vec::new();
     for (number, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| Failure::failed(format!("{name}: {error}")))?;
-        let line = number + 1;
+        let record = record.map_err(|error| {
+            let line = line(&text, error.position());
+            Failure::failed(match error.kind() {
+                csv::ErrorKind::UnequalLengths {
+                    expected_len, len, ..
+                } => format!("{name}:{line}: {len} columns; rows above have {expected_len}"),
+                _ => format!("{name}:{line}: {error}"),
+            })
+        })?;
+        let line = line(&text, record.position());
         if number == 0 && record.iter().all(|field| field.parse::<f32>().is_err()) {
             continue;
         }
@@ -204,6 +216,18 @@ fn read(
     let rows = Array2::from_shape_vec((rows, features), values)
         .map_err(|error| Failure::failed(format!("{name}: {error}")))?;
     Ok((rows, labelled.then_some(truth)))
+}
+
+/// The line, from 1, on which a record begins that lies at a place, or behind blank lines from there.
+fn line(text: &[u8], place: Option<&csv::Position>) -> usize {
+    let place = place.map_or(0, |place| place.byte() as usize);
+    let (before, rest) = text.split_at(place.min(text.len()));
+    let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    1 + before
+        .iter()
+        .chain(blank)
+        .filter(|&&byte| byte == b'\n')
+        .count()
 }
 
 #[cfg(test)]
@@ -240,7 +264,13 @@ mod tests {
 
     #[test]
     fn wrong_rows_are_named() {
-        assert!(read_text("1,2\n1,x\n", 2).is_err());
-        assert!(read_text("1,2,3,4\n", 2).is_err());
+        let says = |text: &str, place: &str| {
+            let error = read_text(text, 2).unwrap_err().reason();
+            assert!(error.contains(place), "{error}");
+        };
+        says("1,2\n1,x\n", "rows.csv:2:2: ");
+        says("1,2,3,4\n", "rows.csv:1: 4 columns");
+        says("a,b\n\n\n1,2\n\r\n1,x\n", "rows.csv:6:2: ");
+        says("\"a\nb\",c\n\n1,2\n\n1\n", "rows.csv:6: 1 columns");
     }
 }

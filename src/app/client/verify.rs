@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::failure::Failure;
 use super::follow::told;
-use super::model::Model;
+use super::model::{Model, UNTURNED};
 use super::session::Session;
 use super::view::{print, print_json, written};
 
@@ -33,7 +33,9 @@ pub(super) fn run(
     json: bool,
 ) -> Result<(), Failure> {
     let sides: Result<Vec<Side>, Failure> = names.iter().map(|name| side(&open, name)).collect();
-    let verdict = match &sides?[..] {
+    let sides = sides?;
+    comparable(&sides)?;
+    let verdict = match &sides[..] {
         [alone] => check(alone),
         [Side::Run(a, x), Side::Run(b, y)] => compare_runs((a, x), (b, y)),
         [Side::Run(run, rounds), Side::File(file, model, digest)]
@@ -68,6 +70,24 @@ fn side(open: &impl Fn() -> Result<Session, Failure>, name: &str) -> Result<Side
         return Ok(Side::File(name.to_owned(), Box::new(model), digest));
     }
     Ok(Side::Run(name.to_owned(), rounds(&mut open()?, name)?))
+}
+
+/// Weights in another order have another digest, and are comparable with weights in that order alone.
+fn comparable(sides: &[Side]) -> Result<(), Failure> {
+    let turned: Vec<&str> = sides
+        .iter()
+        .filter_map(|side| match side {
+            Side::File(file, model, _) if model.is_turned() => Some(file.as_str()),
+            _ => None,
+        })
+        .collect();
+    match turned[..] {
+        [file] => Err(Failure::failed(format!(
+            "{file} was written with --pytorch: its weights lie the other way round, and its digest is another"
+        ))
+        .hint(UNTURNED)),
+        _ => Ok(()),
+    }
 }
 
 /// The digests of a run's rounds.
