@@ -77,6 +77,39 @@ fn a_run_is_told_as_html_markdown_and_a_table() {
 }
 
 #[test]
+fn a_regression_is_told_by_its_errors() {
+    let folder = TempDir::new().unwrap();
+    let data = ["--data", "synthetic-linear:rows=200,features=3"];
+    let asked = ["--json", "train", "--rounds", "3"];
+    let lines = said(folder.path(), &[&asked[..], &data].concat());
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    let (run, rmse) = (
+        last["run"].as_str().unwrap(),
+        last["rmse"].as_f64().unwrap(),
+    );
+    let text = said(folder.path(), &["report", run, "--md"]);
+    for name in ["- RMSE: ", "- MAE: ", "- R2: ", "- RMSE over the rounds: `"] {
+        assert!(text.contains(name), "no {name} in {text}");
+    }
+    let page = said(folder.path(), &["report", run, "-o", "-"]);
+    assert!(page.contains("Root mean squared error on held-out rows"));
+    let table = said(folder.path(), &["report", run, "--csv"]);
+    let column = table.lines().next().unwrap().split(',');
+    let column = column.into_iter().position(|name| name == "rmse").unwrap();
+    let found = table.lines().last().unwrap().split(',').nth(column);
+    assert_eq!(found.unwrap().parse::<f64>().unwrap(), rmse, "{table}");
+    said(folder.path(), &["report", run, "--tensorboard", "tb"]);
+    let events = folder
+        .path()
+        .join("tb")
+        .join(run)
+        .join("events.out.tfevents.1.roundtable");
+    let bytes = fs::read(events).unwrap();
+    let tag = b"held_out/rmse";
+    assert!(bytes.windows(tag.len()).any(|window| window == tag));
+}
+
+#[test]
 fn what_cannot_be_told_or_written_is_said() {
     let folder = TempDir::new().unwrap();
     let (run, _) = run(folder.path());

@@ -87,6 +87,7 @@ fn cannot(path: &Path, error: &std::io::Error) -> Failure {
 /// The numbers of a round, by name.
 fn scalars(round: &RoundReport) -> Vec<(&'static str, f64)> {
     let metrics = round.metrics.as_ref();
+    let errors = metrics.and_then(|metrics| metrics.regression.as_ref());
     let whole = |value: Option<i32>| value.map(f64::from);
     let seconds = round.seconds.filter(|&seconds| seconds > 0.0);
     let rate = seconds.map(|seconds| round.rows.unwrap_or(0) as f64 / seconds);
@@ -97,6 +98,9 @@ fn scalars(round: &RoundReport) -> Vec<(&'static str, f64)> {
         ),
         ("held_out/loss", metrics.map(|metrics| metrics.loss)),
         ("held_out/auc", metrics.and_then(|metrics| metrics.auc)),
+        ("held_out/rmse", errors.map(|errors| errors.mse.sqrt())),
+        ("held_out/mae", errors.map(|errors| errors.mae)),
+        ("held_out/r2", errors.and_then(|errors| errors.r2)),
         ("training/loss", round.training_loss),
         ("round/seconds", round.seconds),
         ("round/rows_per_second", rate),

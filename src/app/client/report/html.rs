@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::chart::{Curve, lines};
-use super::markdown::{NOTICES, accuracies, configuration, facts, newest};
+use super::markdown::{NOTICES, accuracies, configuration, errors, facts, newest};
 use super::story::{Story, Totals};
 use crate::app::client::foreign::escaped;
 
@@ -70,7 +70,11 @@ fn charts(page: &mut String, story: &Story) {
     let drawn = [
         (
             "Accuracy on held-out rows",
-            vec![curve("accuracy", accuracies(story).collect())],
+            vec![curve("accuracy", accuracies(story))],
+        ),
+        (
+            "Root mean squared error on held-out rows",
+            vec![curve("RMSE", errors(story))],
         ),
         (
             "Loss",

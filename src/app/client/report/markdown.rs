@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use super::story::Story;
+use crate::app::client::figure;
 use crate::app::client::settings;
 use crate::app::client::text::{sparkline, state};
+use crate::wire::stubs::types::Metrics;
 
 /// Notices that are listed, the newest.
 pub(super) const NOTICES: usize = 200;
@@ -18,13 +20,12 @@ pub(super) fn document(story: &Story) -> String {
     for (name, value) in facts(story) {
         let _ = writeln!(text, "- {name}: {value}");
     }
-    let curve: Vec<f64> = accuracies(story).map(|(_, accuracy)| accuracy).collect();
-    if curve.len() > 1 {
-        let _ = writeln!(
-            text,
-            "- accuracy over the rounds: `{}`",
-            sparkline(&curve, SPARK)
-        );
+    for (name, points) in [("accuracy", accuracies(story)), ("RMSE", errors(story))] {
+        let curve: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
+        if curve.len() > 1 {
+            let curve = sparkline(&curve, SPARK);
+            let _ = writeln!(text, "- {name} over the rounds: `{curve}`");
+        }
     }
     if let Some(missing) = story.missing() {
         let _ = writeln!(text, "\n{missing}");
@@ -62,6 +63,7 @@ pub(super) fn document(story: &Story) -> String {
 pub(super) fn facts(story: &Story) -> Vec<(&'static str, String)> {
     let (status, totals) = (&story.status, story.totals());
     let metrics = story.metrics();
+    let errors = metrics.and_then(|metrics| metrics.regression.as_ref());
     let seconds = status.report.as_ref().and_then(|report| report.seconds);
     let seconds = seconds.unwrap_or(totals.seconds);
     let rate = totals.rows as f64 / totals.seconds.max(1e-9);
@@ -82,7 +84,10 @@ pub(super) fn facts(story: &Story) -> Vec<(&'static str, String)> {
                 .and_then(|m| m.accuracy)
                 .map(|value| format!("{value:.4}")),
         ),
-        ("loss", metrics.map(|m| format!("{:.4}", m.loss))),
+        ("RMSE", errors.map(|e| figure::number(e.mse.sqrt()))),
+        ("MAE", errors.map(|e| figure::number(e.mae))),
+        ("R2", errors.and_then(|e| e.r2).map(|r2| format!("{r2:.4}"))),
+        ("loss", metrics.map(|m| figure::number(m.loss))),
         ("rounds", Some(rounds)),
         ("time", Some(format!("{seconds:.2} s"))),
         ("rows a second", Some(format!("{rate:.0}"))),
@@ -101,11 +106,22 @@ pub(super) fn facts(story: &Story) -> Vec<(&'static str, String)> {
 }
 
 /// Rounds and accuracies, where both are known.
-pub(super) fn accuracies(story: &Story) -> impl Iterator<Item = (f64, f64)> {
-    story.rounds.iter().filter_map(|round| {
-        let accuracy = round.metrics.as_ref()?.accuracy?;
-        Some((f64::from(round.round), accuracy))
+pub(super) fn accuracies(story: &Story) -> Vec<(f64, f64)> {
+    measured(story, |metrics| metrics.accuracy)
+}
+
+/// Rounds and roots of mean squared errors, where values are real.
+pub(super) fn errors(story: &Story) -> Vec<(f64, f64)> {
+    measured(story, |metrics| {
+        Some(metrics.regression.as_ref()?.mse.sqrt())
     })
+}
+
+fn measured(story: &Story, of: impl Fn(&Metrics) -> Option<f64>) -> Vec<(f64, f64)> {
+    let rounds = story.rounds.iter();
+    rounds
+        .filter_map(|round| Some((f64::from(round.round), of(round.metrics.as_ref()?)?)))
+        .collect()
 }
 
 /// The newest notices.

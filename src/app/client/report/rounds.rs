@@ -1,6 +1,7 @@
 //! A run's rounds as comma-separated values.
 
 use crate::wire::stubs::coordinator::RoundReport;
+use crate::wire::stubs::types::Regression;
 
 /// A line for each round below a heading; what is not known is empty.
 pub(super) fn csv(rounds: &[RoundReport]) -> String {
@@ -17,7 +18,7 @@ pub(super) fn csv(rounds: &[RoundReport]) -> String {
 
 type Column = (&'static str, fn(&RoundReport) -> Option<String>);
 
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 16] = [
     ("round", |round| Some(round.round.to_string())),
     ("accuracy", |round| {
         Some(round.metrics.as_ref()?.accuracy?.to_string())
@@ -28,6 +29,9 @@ const COLUMNS: [Column; 13] = [
     ("training_loss", |round| {
         Some(round.training_loss?.to_string())
     }),
+    ("rmse", |round| Some(errors(round)?.mse.sqrt().to_string())),
+    ("mae", |round| Some(errors(round)?.mae.to_string())),
+    ("r2", |round| Some(errors(round)?.r2?.to_string())),
     ("rows", |round| Some(round.rows?.to_string())),
     ("seconds", |round| Some(round.seconds?.to_string())),
     ("asked", |round| Some(round.asked?.to_string())),
@@ -46,6 +50,11 @@ const COLUMNS: [Column; 13] = [
         Some(hex::encode(round.digest.as_deref()?))
     }),
 ];
+
+/// Of real values, how large the errors are.
+fn errors(round: &RoundReport) -> Option<&Regression> {
+    round.metrics.as_ref()?.regression.as_ref()
+}
 
 #[cfg(test)]
 mod tests {
@@ -66,7 +75,7 @@ mod tests {
         };
         let text = csv(&[round]);
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].starts_with("round,accuracy,loss,training_loss,"));
-        assert_eq!(lines[1], "3,,,0.5,,,,,,,0,\"ward 7, \"\"east\"\"\",ab01");
+        assert!(lines[0].starts_with("round,accuracy,loss,training_loss,rmse,mae,r2,"));
+        assert_eq!(lines[1], "3,,,0.5,,,,,,,,,,0,\"ward 7, \"\"east\"\"\",ab01");
     }
 }
