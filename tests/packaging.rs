@@ -137,6 +137,20 @@ fn units_are_well_formed() {
 }
 
 #[test]
+fn the_image_has_folders_that_its_user_can_write() {
+    let text = fs::read_to_string(root().join("packaging/Dockerfile")).unwrap();
+    let user = text.lines().find_map(|line| line.strip_prefix("USER "));
+    let user = user.expect("a user that is not root");
+    for folder in ["/state", "/tmp"] {
+        let owned = format!("--chown={user} /empty{folder} {folder}");
+        assert!(text.contains(&owned), "{folder} is not {user}'s");
+    }
+    // Otherwise the build would be given gigabytes that it makes anew.
+    let left_out = fs::read_to_string(root().join(".dockerignore")).unwrap();
+    assert!(left_out.lines().any(|line| line == "**/target"));
+}
+
+#[test]
 fn the_archive_holds_what_a_site_needs() {
     let out = TempDir::new().unwrap();
     let programs = Path::new(env!("CARGO_BIN_EXE_client")).parent().unwrap();
