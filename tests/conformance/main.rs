@@ -92,7 +92,7 @@ fn our_node_passes_on_rows_of_its_own_with_a_wide_model() {
 fn our_node_passes_on_real_values_of_any_size() {
     let folder = tempfile::tempdir().expect("a folder");
     for size in [1, 1_000] {
-        let rows = (0..40).map(|i| {
+        let rows = (0..60).map(|i| {
             let (a, b) = (i % 7 * size, i % 5 * size);
             format!("{a},{b},{}\n", 3 * a - 2 * b + size)
         });
