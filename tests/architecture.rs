@@ -73,6 +73,15 @@ const WORLD_ALLOWED: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Rooms within `src/app/coordinator`, and which other modules there each may name.
+const COORDINATOR: &[(&str, &[&str])] = &[
+    ("parameters", &[]),
+    ("keeping", &["parameters", "reporter"]),
+    ("nodes", &["parameters", "reporter"]),
+    ("runs", &["parameters", "keeping", "nodes", "reporter"]),
+    ("dashboard", &["window", "attempts"]),
+];
+
 const LONGEST: usize = 400;
 
 /// Files that may be longer: (path, why).
@@ -125,6 +134,36 @@ fn every_file_says_what_it_is_and_is_not_too_long() {
         if lines > LONGEST && !file.starts_with("tests") && !is_listed {
             let fault = "lines; look for the second concept in it";
             faults.push(format!("{}: {lines} {fault}", file.display()));
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn rooms_of_the_coordinator_follow_their_table() {
+    let mut faults = Vec::new();
+    for (room, allowed) in COORDINATOR {
+        let folder = format!("src/app/coordinator/{room}");
+        let files = rust_files(&[&folder]);
+        assert!(!files.is_empty(), "{folder} is gone");
+        for file in files {
+            let code = without_comments(&read(&file));
+            let is_mod = file.ends_with("mod.rs");
+            let up = if is_mod { "super::" } else { "super::super::" };
+            for root in ["crate::app::coordinator::", up] {
+                for (at, _) in code.match_indices(root) {
+                    let line = 1 + code[..at].matches('\n').count();
+                    let names = first_names(&code[at + root.len()..]);
+                    let strange =
+                        |name: &&String| name != room && !allowed.contains(&name.as_str());
+                    let strange = names.iter().filter(strange);
+                    faults.extend(
+                        strange.map(|name| {
+                            format!("{}:{line}: `{room}` names `{name}`", file.display())
+                        }),
+                    );
+                }
+            }
         }
     }
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use programs::watched::{TOKEN, Watched};
 use programs::{PATIENCE, dial};
-use roundtable::app::dashboard::metrics::METRICS;
+use roundtable::app::coordinator::dashboard::metrics::METRICS;
 use roundtable::clock;
 use roundtable::wire::stubs::coordinator::{Plan, SubmitRequest};
 use serde_json::Value;

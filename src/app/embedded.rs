@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
+use super::coordinator::dashboard;
 use super::coordinator::{self, Coordinator, NodeList};
-use super::dashboard;
 use super::node::{self, Load, Node};
 use crate::net::Address;
 use crate::seed::Seed;

@@ -4,7 +4,6 @@ mod alarm;
 pub mod client;
 pub mod clock;
 pub mod coordinator;
-pub mod dashboard;
 pub mod dial;
 pub mod embedded;
 pub mod held;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
+use crate::app::coordinator::dashboard;
+use crate::app::embedded;
 use crate::app::node::Load;
-use crate::app::{dashboard, embedded};
 use crate::cluster::policy::POLICIES;
 use crate::fed::aggregate::RULES;
 use crate::fed::attack::ATTACKS;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
-use super::{Config, Coordinator, NodeList};
+use super::{Config, Coordinator, NodeList, dashboard};
 use crate::app::logs::LogOptions;
-use crate::app::{dashboard, program};
+use crate::app::program;
 use crate::cluster;
 use crate::cluster::policy::POLICIES;
 use crate::seed::Seed;

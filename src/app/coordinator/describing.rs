@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::desk::Desk;
-use super::rows::{is_private, open_source};
+use super::runs::rows::{is_private, open_source};
 use crate::app::dial;
 use crate::clock;
 use crate::cluster::Health;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::board::Board;
 use super::faults::{refusal, stopping, unkept, unknown, unusable};
-use super::greetings::Greetings;
-use super::hosts::Hosts;
-use super::keeper::Keeper;
+use super::keeping::keeper::Keeper;
+use super::nodes::greetings::Greetings;
+use super::nodes::hosts::Hosts;
+use super::runs::workshop::Workshop;
 use super::shell::Shell;
-use super::workshop::Workshop;
 use crate::app::clock::Clock;
 use crate::clock;
 use crate::fed::{Ending, Event, Federation, Plan, RunEvent, RunId, RunState, RunStatus};

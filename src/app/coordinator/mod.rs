@@ -2,40 +2,22 @@
 
 mod attempts;
 mod board;
-mod book;
-mod call;
 mod command_line;
-mod correction;
-mod current;
+pub mod dashboard;
 mod describing;
 mod desk;
 mod driver;
 mod faults;
-mod fingerprint;
-mod forging;
-mod greetings;
-mod hosts;
-mod keeper;
-mod lane;
-mod link;
-mod materials;
-mod memories;
-mod model_file;
-mod models;
+mod keeping;
+mod nodes;
 mod nodes_list;
-mod offer;
-mod pulse;
-mod rehearsal;
-mod rows;
+mod parameters;
+mod reporter;
+mod runs;
 mod service;
 mod shell;
-mod singles;
-mod step;
-mod training;
-mod values;
 mod window;
 mod worklog;
-mod workshop;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -47,16 +29,13 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
-pub(in crate::app) use attempts::{Attempt, CLASSES, Kind, Outcome};
 pub use command_line::{command, main};
 pub use nodes_list::NodeList;
-pub(super) use rehearsal::{Rehearsal, rehearse};
-pub(super) use rows::open_source;
-pub(in crate::app) use window::{NodeFacts, Snapshot, Totals, Window};
+pub(super) use runs::rehearsal::{Rehearsal, rehearse};
+pub(super) use runs::rows::open_source;
 
 use crate::app::StartError;
 use crate::app::clock::Clock;
-use crate::app::dashboard::{self, Dashboard};
 use crate::cluster::policy::POLICIES;
 use crate::cluster::{self, Cluster};
 use crate::fed::{Event, Federation};
@@ -65,15 +44,17 @@ use crate::net::{Limits, Server, listen};
 use crate::seed::Seed;
 use crate::store::State;
 use attempts::Attempts;
-use call::Reporter;
+use dashboard::Dashboard;
 use desk::Desk;
 use driver::Driver;
-use greetings::Greetings;
-use hosts::Hosts;
-use keeper::Keeper;
+use keeping::keeper::Keeper;
+use nodes::greetings::Greetings;
+use nodes::hosts::Hosts;
+use reporter::Reporter;
+use runs::workshop::Workshop;
 use shell::Shell;
+use window::Window;
 use worklog::WorkLog;
-use workshop::Workshop;
 
 /// How a coordinator is started.
 #[derive(Clone, Debug)]
@@ -193,7 +174,13 @@ impl Coordinator {
             alive: bounded(0),
         };
         let shell = Shell::start(driver, clock).map_err(spawn)?;
-        reporter.report_to(&shell);
+        // Weak, because the shell owns the links whose threads report.
+        let core = Arc::downgrade(&shell);
+        reporter.report_to(move |fact| {
+            if let Some(shell) = core.upgrade() {
+                shell.post(fact);
+            }
+        });
         shell.post(Event::Listed(listed));
         let (stop_watch, watched) = bounded(0);
         config.nodes.watch(reporter, watched).map_err(spawn)?;

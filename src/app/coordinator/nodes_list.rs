@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use super::call::Reporter;
+use super::reporter::Reporter;
 use crate::fed::Event;
 use crate::net::{Address, parse_nodes};
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use log::Level;
 
 use super::attempts::Said;
-use super::call::{Job, Request};
+use super::nodes::job::{Job, Request};
 use crate::app::logs::{About, listed};
 use crate::cluster::{AttemptId, Health, Node, NodeId, Roster, Time};
 use crate::fed::{Command, Ending, Entry, Event, RunEvent, RunId, Work};
