@@ -276,6 +276,7 @@ fn a_kept_run_finds_its_rows_wherever_it_is_taken_up() {
         .map(|row| format!("{},{},{}\n", row % 7, row % 5, row % 2))
         .collect();
     std::fs::write(here.join("rows.csv"), rows).expect("rows");
+    let state_folder = state.clone();
     let state = ["--state", text(&state)];
     let asked = [
         "train",
@@ -311,8 +312,12 @@ fn a_kept_run_finds_its_rows_wherever_it_is_taken_up() {
         assert!(output.status.success(), "{arguments:?}: {error}");
         (String::from_utf8(output.stdout).expect("text"), error)
     };
+    // Looking at it changes nothing.
+    let journal = state_folder.join("runs").join(&run).join("journal");
+    let before = std::fs::read(&journal).expect("a journal");
     let (runs, _) = said(&["runs"]);
-    assert!(runs.contains("running"), "{runs}");
+    assert!(runs.contains("cut off"), "{runs}");
+    assert_eq!(std::fs::read(&journal).expect("a journal"), before);
     let (accuracy, told) = said(&["resume", &run]);
     assert!(
         told.contains("files of data are looked for below"),

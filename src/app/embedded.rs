@@ -24,6 +24,8 @@ pub struct Config {
     pub data_root: PathBuf,
     /// Where runs are kept; none if they end with the cluster.
     pub state: Option<PathBuf>,
+    /// Whether runs that were cut off are left as they are, to be looked at.
+    pub hold: bool,
     /// Where browsers can look on, if they can.
     pub dashboard: Option<dashboard::Config>,
 }
@@ -36,6 +38,7 @@ impl Default for Config {
             load: Load::Probability(0.0),
             data_root: PathBuf::from("."),
             state: None,
+            hold: false,
             dashboard: None,
         }
     }
@@ -74,6 +77,7 @@ impl Cluster {
             nodes: NodeList::Fixed(addresses),
             data_root: config.data_root,
             state: config.state,
+            hold: config.hold,
             dashboard: config.dashboard,
             ..coordinator::Config::default()
         })?;

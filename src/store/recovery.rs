@@ -28,6 +28,15 @@ pub struct Recovered {
     pub damage: Vec<String>,
 }
 
+impl Recovered {
+    /// The same, but a run that was cut off counts as stopped: it is looked at and does not go on.
+    pub fn held(mut self) -> Recovered {
+        let cut_off = || Ending::Stopped("it was cut off; `resume` goes on with it".to_owned());
+        self.history.ending.get_or_insert_with(cut_off);
+        self
+    }
+}
+
 impl Folder {
     /// Opens the folder of a run. Nothing in it is changed: it may be one that is being written to.
     ///

@@ -154,6 +154,23 @@ impl Command {
         }
     }
 
+    /// Whether it looks at runs and changes none.
+    pub fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            Command::Status(_)
+                | Command::Runs
+                | Command::Metrics(_)
+                | Command::Model(_)
+                | Command::Predict(_)
+                | Command::Verify(_)
+                | Command::Report(_)
+                | Command::Config(_)
+                | Command::Stats(_)
+                | Command::Nodes
+        )
+    }
+
     /// The cluster that is started for runs, where no coordinator is named.
     pub fn cluster(&self) -> Option<&ClusterOptions> {
         match self {

@@ -39,6 +39,7 @@ impl Asked {
             at: arguments.at.clone(),
             own: may_be_own.then(|| embedded::Config {
                 state: state.map(PathBuf::from),
+                hold: arguments.command.only_looks(),
                 data_root: kept::data_root(state, given),
                 ..options.into()
             }),

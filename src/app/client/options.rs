@@ -176,6 +176,7 @@ impl From<&ClusterOptions> for embedded::Config {
             load: options.load.unwrap_or(defaults.load),
             data_root: options.data_root.clone().unwrap_or(defaults.data_root),
             state: None,
+            hold: false,
             dashboard: options.dashboard.map(|address| dashboard::Config {
                 address,
                 token: None,

@@ -149,6 +149,7 @@ impl Arguments {
             bind: self.bind,
             port: self.port,
             state,
+            hold: false,
             keep: usize::from(self.keep),
             policy: self.policy,
             nodes,

@@ -71,6 +71,8 @@ pub struct Config {
     pub data_root: PathBuf,
     /// Where runs are kept; none if they end with the coordinator.
     pub state: Option<PathBuf>,
+    /// Whether runs that were cut off are left as they are, to be looked at.
+    pub hold: bool,
     /// How many of the newest rounds of a run keep their parameters.
     pub keep: usize,
     /// Share of a cohort a round needs, for plans that do not say.
@@ -94,6 +96,7 @@ impl Default for Config {
             nodes: NodeList::Empty,
             data_root: PathBuf::from("."),
             state: None,
+            hold: false,
             keep: 3,
             quorum: 0.5,
             audit: 0.0,
@@ -201,6 +204,10 @@ impl Coordinator {
             closing: AtomicBool::new(false),
         });
         for (run, recovered) in keeper.iter().flat_map(|keeper| keeper.restore()) {
+            let recovered = match config.hold {
+                true => recovered.held(),
+                false => recovered,
+            };
             desk.restore(&run, recovered);
         }
         let server = Server::start(listener, Limits::default(), service::serve(desk.clone()))
