@@ -4,6 +4,7 @@
 use std::fmt::Display;
 use std::io::{self, Sink};
 
+use roundtable::cluster::Greeting;
 use roundtable::wire::convert::foreign;
 use roundtable::wire::protocol::{BinaryInput, Limits};
 use roundtable::wire::rpc::CallError;
@@ -56,9 +57,11 @@ fn run(bytes: &[u8]) -> bool {
 fn of_node(method: u8, client: &mut Node) -> bool {
     match method {
         0 => read(client.hello(&node::HelloRequest::default()), |reply| {
-            let greeting = foreign::greeting(reply);
+            let odd = |shard: &node::HostedShard| !(1..=1 << 40).contains(&shard.rows);
+            let strange = foreign::hosted(reply).iter().any(odd);
+            let is_good = |greeting: Greeting| (1..=1024).contains(&greeting.slots) && !strange;
             assert!(
-                greeting.is_ok_and(|greeting| (1..=1024).contains(&greeting.slots))
+                foreign::greeting(reply).map_or(strange, is_good)
                     || !reply.hello.protocol_major.eq(&1)
             );
         }),
