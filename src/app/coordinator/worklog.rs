@@ -128,6 +128,11 @@ impl WorkLog {
         for command in commands {
             match command {
                 Command::Part(node) => drop(self.down.remove(node)),
+                // What failed in rounds before is not tried again.
+                Command::Open { run, round, .. } => {
+                    let stale = |of: &RunId, tried: u32| of == run && tried < *round;
+                    self.failed.retain(|(of, tried, _)| !stale(of, *tried));
+                }
                 Command::Release(run) | Command::Forget(run) => {
                     self.failed.retain(|(of, ..)| of != run);
                     self.open.retain(|_, errand| errand.run != *run);
