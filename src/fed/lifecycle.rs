@@ -122,8 +122,9 @@ impl Federation {
                 self.end(id, ending);
             }
             Ok(found) => {
-                let hosted = found.hosted().filter(|_| run.hosted.is_none());
-                if let Some(hosted) = hosted.map(Arc::new) {
+                if run.hosted.is_none()
+                    && let Some(hosted) = found.hosted().map(Arc::new)
+                {
                     run.hosted = Some(Arc::clone(&hosted));
                     self.tell(id, RunEvent::Hosted(hosted));
                 }

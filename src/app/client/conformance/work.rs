@@ -255,8 +255,8 @@ impl How {
 fn proposals(place: &Place) -> Vec<String> {
     let features = place.features;
     match place.classes {
-        _ if features == 0 => Vec::new(),
         None => Vec::new(),
+        Some(_) if features == 0 => Vec::new(),
         Some(0) => vec![
             format!("linear:{features}"),
             format!("mlp:{features}-32-1,output=value"),
