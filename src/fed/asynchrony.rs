@@ -50,11 +50,13 @@ impl Buffered {
 /// Training under way: from which step's parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Trainer {
-    /// When it will be done, then in which order it began.
-    done: (f64, u64),
     shard: u32,
     base: u32,
 }
+
+/// When training will be done, and as which of all it began. In their order the first is done first: times are not negative,
+/// and the bits of such numbers are in the order of the numbers.
+type Done = (u64, u64);
 
 /// The course of an asynchronous run, step by step.
 #[derive(Clone, Debug)]
@@ -65,7 +67,9 @@ pub struct Asynchrony {
     begun: u64,
     now: f64,
     round: u32,
-    training: Vec<Trainer>,
+    training: BTreeMap<Done, Trainer>,
+    /// Shards in training.
+    busy: BTreeSet<u32>,
     /// Shards whose updates make the step, and the step after which each began.
     arrivals: BTreeMap<u32, u32>,
 }
@@ -84,7 +88,8 @@ impl Asynchrony {
             begun: 0,
             now: 0.0,
             round: 0,
-            training: Vec::new(),
+            training: BTreeMap::new(),
+            busy: BTreeSet::new(),
             arrivals: BTreeMap::new(),
         }
     }
@@ -112,7 +117,7 @@ impl Asynchrony {
 
     /// Steps whose parameters are needed from here on, the newest aside.
     pub fn needed(&self) -> BTreeSet<u32> {
-        let training = self.training.iter().map(|trainer| trainer.base);
+        let training = self.training.values().map(|trainer| trainer.base);
         training.chain(self.arrivals.values().copied()).collect()
     }
 
@@ -125,15 +130,11 @@ impl Asynchrony {
             while self.training.len() < self.how.concurrency as usize {
                 self.begin(newest);
             }
-            let first = self.training.iter().enumerate();
-            let first = first.min_by(|(_, a), (_, b)| {
-                a.done.0.total_cmp(&b.done.0).then(a.done.1.cmp(&b.done.1))
-            });
-            let Some((place, _)) = first else {
+            let Some(((at, _), trainer)) = self.training.pop_first() else {
                 return;
             };
-            let trainer = self.training.swap_remove(place);
-            self.now = trainer.done.0;
+            self.now = f64::from_bits(at);
+            self.busy.remove(&trainer.shard);
             self.arrivals.insert(trainer.shard, trainer.base);
         }
     }
@@ -141,37 +142,38 @@ impl Asynchrony {
     /// Begins anew what would be too old.
     fn renew(&mut self, newest: u32) {
         let oldest = newest.saturating_sub(self.how.most_stale);
-        for place in 0..self.training.len() {
-            if self.training[place].base < oldest {
-                self.begun += 1;
-                let done = self.when();
-                let trainer = &mut self.training[place];
-                (trainer.done, trainer.base) = (done, newest);
-            }
+        let old: Vec<(Done, u32)> = self
+            .training
+            .iter()
+            .filter(|(_, trainer)| trainer.base < oldest)
+            .map(|(&done, trainer)| (done, trainer.shard))
+            .collect();
+        for (done, shard) in old {
+            self.training.remove(&done);
+            self.begun += 1;
+            let base = newest;
+            self.training.insert(self.when(), Trainer { shard, base });
         }
     }
 
     /// Another shard begins.
     fn begin(&mut self, base: u32) {
         self.begun += 1;
-        let busy = |shard: u32| {
-            self.arrivals.contains_key(&shard) || self.training.iter().any(|t| t.shard == shard)
-        };
         let mut stream = self.seed.stream(Purpose::Arrival, 0, self.begun);
         let shard = loop {
             let shard = stream.below(u64::from(self.shards)) as u32;
-            if !busy(shard) {
+            if !self.arrivals.contains_key(&shard) && self.busy.insert(shard) {
                 break shard;
             }
         };
-        let done = self.when();
-        self.training.push(Trainer { done, shard, base });
+        self.training.insert(self.when(), Trainer { shard, base });
     }
 
     /// When something that begins now is done.
-    fn when(&self) -> (f64, u64) {
+    fn when(&self) -> Done {
         let mut stream = self.seed.stream(Purpose::Arrival, 1, self.begun);
-        (self.now + stream.normal().abs(), self.begun)
+        let at = self.now + stream.normal().abs();
+        (at.to_bits(), self.begun)
     }
 }
 
@@ -213,6 +215,19 @@ mod tests {
         let mut other = Asynchrony::new(HOW, Seed(3), 12);
         other.go_to(9);
         assert_ne!(other.arrivals(), straight.arrivals());
+    }
+
+    #[test]
+    fn many_shards_train_at_a_time() {
+        let many = Buffered {
+            buffer: 20_000,
+            concurrency: 30_000,
+            ..HOW
+        };
+        let mut course = Asynchrony::new(many, Seed(4), 50_000);
+        course.go_to(3);
+        assert_eq!(course.arrivals().len(), 20_000);
+        assert_eq!(course.training.len(), course.busy.len());
     }
 
     #[test]
