@@ -9,8 +9,8 @@
 //! 65,536 rows in all, 2^-36 (1.5e-11) for 32-bit parameters and 2^-100 for those of 64 bits.
 //!
 //! Updates come as little-endian bytes, whole ([`ExactSum::fold`], [`ExactSum::fold_all`]) or a piece at
-//! a time: the weight is [admitted](ExactSum::admit) once, then each piece [added](ExactSum::add). What
-//! is refused leaves the sum as it was; pieces added before are taken off by [`ExactSum::take_off`].
+//! a time: the weight is [admitted](ExactSum::admit) once, then each piece [added](ExactSum::add). A
+//! call that is refused leaves the sum as it was.
 
 mod cell;
 mod engine;
@@ -114,11 +114,6 @@ impl ExactSum {
         Ok(())
     }
 
-    /// Takes back the weight of an update all of whose pieces were taken off.
-    pub fn dismiss(&mut self, weight: u64) {
-        self.weight = self.weight.saturating_sub(weight);
-    }
-
     /// Adds a piece of something whose weight was admitted, from value `offset` on, by up to `threads`
     /// threads. No sum overflows as long as each value of it is added once.
     ///
@@ -126,20 +121,7 @@ impl ExactSum {
     /// When the piece is not within the layout, or a value of it not within the range that its weight
     /// allows. Nothing is added then.
     pub fn add(&mut self, offset: usize, piece: Addend, threads: usize) -> Result<(), AddError> {
-        self.apply(offset, &[piece], threads, false)
-    }
-
-    /// Takes off what [`ExactSum::add`] added, exactly.
-    ///
-    /// # Errors
-    /// As [`ExactSum::add`], which refuses the same pieces.
-    pub fn take_off(
-        &mut self,
-        offset: usize,
-        piece: Addend,
-        threads: usize,
-    ) -> Result<(), AddError> {
-        self.apply(offset, &[piece], threads, true)
+        self.apply(offset, &[piece], threads)
     }
 
     /// Adds whole updates or partial sums, by up to `threads` threads. A block of the sum stays in the
@@ -157,7 +139,7 @@ impl ExactSum {
                 addend.covers(len, self.scale.dtype())?;
                 self.admit(addend.weight())
             })
-            .and_then(|()| self.apply(0, addends, threads, false));
+            .and_then(|()| self.apply(0, addends, threads));
         if folded.is_err() {
             self.weight = admitted;
         }
@@ -257,16 +239,10 @@ impl ExactSum {
         });
     }
 
-    fn apply(
-        &mut self,
-        offset: usize,
-        addends: &[Addend],
-        threads: usize,
-        negate: bool,
-    ) -> Result<(), AddError> {
+    fn apply(&mut self, offset: usize, addends: &[Addend], threads: usize) -> Result<(), AddError> {
         match &mut self.total {
-            Total::Narrow(total) => apply(total, &self.scale, offset, addends, threads, negate),
-            Total::Wide(total) => apply(total, &self.scale, offset, addends, threads, negate),
+            Total::Narrow(total) => apply(total, &self.scale, offset, addends, threads),
+            Total::Wide(total) => apply(total, &self.scale, offset, addends, threads),
         }
     }
 }

@@ -117,19 +117,18 @@ struct Reached {
     error: Option<AddError>,
 }
 
-/// Adds to the integers from `offset` on, or takes off if `negate`; nothing at all on an error, which is
-/// that of the first refused block.
+/// Adds to the integers from `offset` on; nothing at all on an error, which is that of the first refused
+/// block.
 pub(super) fn apply<C: Cell>(
     cells: &mut [C],
     scale: &Scale,
     offset: usize,
     addends: &[Addend],
     threads: usize,
-    negate: bool,
 ) -> Result<(), AddError> {
     let cells = range(cells, offset, addends)?;
     let reached = in_parts(cells, BLOCK, threads, |start, part| {
-        add_blocks(part, scale, offset, start, addends, negate)
+        add_blocks(part, scale, offset, start, addends)
     });
     let Some(error) = reached.iter().find_map(|part| part.error) else {
         return Ok(());
@@ -146,7 +145,7 @@ pub(super) fn apply<C: Cell>(
             };
             for addend in &addends[..count] {
                 let addend = addend.part::<C>(part.start + block * BLOCK, cells.len());
-                addend.add_to(cells, scale, !negate);
+                addend.add_to(cells, scale, true);
             }
         }
     }
@@ -185,7 +184,6 @@ fn add_blocks<C: Cell>(
     offset: usize,
     start: usize,
     addends: &[Addend],
-    negate: bool,
 ) -> Reached {
     for (block, cells) in part.chunks_mut(BLOCK).enumerate() {
         let at = start + block * BLOCK;
@@ -199,7 +197,7 @@ fn add_blocks<C: Cell>(
                     error: Some(error),
                 };
             }
-            addend.add_to(cells, scale, negate);
+            addend.add_to(cells, scale, false);
         }
     }
     Reached {
