@@ -15,6 +15,16 @@ struct HostedShard {
   4: optional i32 classes
 }
 
+/** What the columns of a node's private rows are called, where its files say so. Nodes that say so must agree to train one
+ * model: values are put together by their places alone. More than 1024 names, or 32 KiB of them, are not taken into
+ * account. */
+struct Columns {
+  /** The features, in their order. */
+  1: optional list<string> features
+  /** The classes, in theirs: class 0 is the first. */
+  2: optional list<string> classes
+}
+
 struct HelloRequest {
   1: required types.Hello hello
 }
@@ -31,6 +41,8 @@ struct HelloReply {
   5: optional double rows_per_second
   /** What its clock says, in milliseconds since 1970. */
   6: optional i64 wall_ms
+  /** Of all its private shards. */
+  7: optional Columns columns
 }
 
 struct HeartbeatRequest {

@@ -248,6 +248,8 @@ struct NodeStatus {
   16: optional i64 clock_error_ms
   /** Of a node that was up and no longer is: how many milliseconds ago it was last known to be. */
   17: optional i64 last_up_ms
+  /** What the columns of its private rows are called. */
+  18: optional compute_node.Columns columns
 }
 
 struct NodesRequest {

@@ -18,7 +18,7 @@ namespace * roundtable.types
 /** Peers with different majors cannot talk to each other. */
 const i32 PROTOCOL_MAJOR = 1
 /** Raised with every addition to these files. */
-const i32 PROTOCOL_MINOR = 4
+const i32 PROTOCOL_MINOR = 5
 /** Payloads up to this many bytes travel inside the message; longer ones as blobs. */
 const i32 INLINE_LIMIT = 8388608
 /** Largest `data` of one chunk that a server accepts; 524,288 is the size measured fastest. */

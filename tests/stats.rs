@@ -177,6 +177,43 @@ fn every_kind_of_data_can_be_made_comparable() {
 }
 
 #[test]
+fn sites_whose_columns_or_classes_have_another_order_do_not_train_together() {
+    let folder = sites();
+    let turned = "second,first,third,class\n".to_owned() + &rows(0, 60);
+    fs::write(folder.path().join("turned.csv"), turned).unwrap();
+    let texts = rows(0, 60)
+        .replace(",0\n", ",benign\n")
+        .replace(",1\n", ",malignant\n");
+    for name in ["one.csv", "two.csv"] {
+        fs::write(folder.path().join(name), &texts).unwrap();
+    }
+    let columns = "feature 1 is `first` in train1.csv and `second` in turned.csv";
+    let classes = "class 0 is `benign` in one.csv and `malignant` in two.csv";
+    let (benign, malignant) = (
+        "one.csv,classes=benign/malignant",
+        "two.csv,classes=malignant/benign",
+    );
+    for (data, reason) in [
+        (["train1.csv", "turned.csv"], columns),
+        ([benign, malignant], classes),
+    ] {
+        let (coordinator, _nodes) = cluster(folder.path(), &data);
+        for command in [&[][..], &["stats"]] {
+            let arguments = [command, &["--data", "private:"]].concat();
+            let output = client(folder.path(), Some(&coordinator), &arguments);
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{error}");
+            assert!(error.contains(reason), "{error}");
+        }
+        let port = coordinator.address.port().to_string();
+        let output = client(folder.path(), None, &["doctor", "127.0.0.1", &port]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let what = reason.split(" in ").next().unwrap();
+        assert!(text.contains(what), "{text}");
+    }
+}
+
+#[test]
 fn few_rows_are_not_told_and_their_node_is_named() {
     let folder = sites();
     let (coordinator, nodes) = cluster(folder.path(), &["train1.csv", "few.csv"]);

@@ -189,6 +189,10 @@ fn seeds() -> Vec<Vec<u8>> {
             classes: None,
         }]),
         rows_per_second: Some(1e6),
+        columns: Some(node::Columns {
+            features: Some(vec!["age".to_owned(), "sex".to_owned(), "chol".to_owned()]),
+            classes: None,
+        }),
         ..node::HelloReply::default()
     };
     let heartbeat = node::HeartbeatReply {

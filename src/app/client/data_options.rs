@@ -58,7 +58,7 @@ impl DataOptions {
                 .collect();
             Failure::usage(said.join("; "))
         })?;
-        if plan.data.spec.starts_with(plan::PRIVATE) {
+        if plan::is_private(&plan.data.spec) {
             let failure = Failure::usage("private rows are on the nodes and cannot be opened here");
             return Err(failure.hint(
                 "client IP PORT stats --data private: describes them all; or name a node's own files as path:",

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::desk::Desk;
-use super::runs::rows::{is_private, open_source};
+use super::nodes::hosts::Hosting;
+use super::runs::rows::{check_names, open_source};
 use crate::app::dial;
 use crate::clock;
 use crate::cluster::Health;
@@ -24,7 +25,7 @@ const AT_ONCE: usize = 16;
 
 /// Sums over all rows that a run of this plan trains on, and the number of shards.
 pub(super) fn describe(desk: &Desk, plan: &Plan) -> Result<(Moments, usize), Fault> {
-    let (moments, shards) = match is_private(&plan.data.spec) {
+    let (moments, shards) = match plan::is_private(&plan.data.spec) {
         true => of_nodes(desk, plan)?,
         false => here(desk, plan)?,
     };
@@ -57,7 +58,7 @@ fn here(desk: &Desk, plan: &Plan) -> Result<(Moments, usize), Fault> {
 /// Of private rows: each shard is added up by a node that hosts it, or by another one where that fails.
 fn of_nodes(desk: &Desk, plan: &Plan) -> Result<(Moments, usize), Fault> {
     desk.hosts.settle();
-    let mut hosts = hosts(desk);
+    let mut hosts = hosts(desk).map_err(|reason| fault(FaultCode::FAILED, reason))?;
     if hosts.is_empty() {
         let message = "no node that is up hosts private rows";
         return Err(Fault {
@@ -75,7 +76,7 @@ fn of_nodes(desk: &Desk, plan: &Plan) -> Result<(Moments, usize), Fault> {
                 match answer {
                     Ok(found) => {
                         let merged = moments.merge(found);
-                        merged.map_err(|reason| fault(FaultCode::INVALID, reason))?;
+                        merged.map_err(|reason| fault(FaultCode::FAILED, reason))?;
                         shards.iter().for_each(|shard| drop(hosts.remove(shard)));
                     }
                     Err(fault) => strike(&mut hosts, address).map_err(|()| fault)?,
@@ -89,21 +90,23 @@ fn of_nodes(desk: &Desk, plan: &Plan) -> Result<(Moments, usize), Fault> {
 /// Shards, each with the addresses of nodes that host it.
 type Hosts = BTreeMap<String, Vec<String>>;
 
-/// Shards that are hosted by nodes that are up.
-fn hosts(desk: &Desk) -> Hosts {
+/// Shards that are hosted by nodes that are up; an error where they do not fit together.
+fn hosts(desk: &Desk) -> Result<Hosts, String> {
     let federation = desk.lock();
+    let nodes = federation.cluster().roster().iter();
+    let up: Vec<(String, Hosting)> = nodes
+        .filter(|(_, node)| node.health == Health::Up)
+        .map(|(id, node)| (node.address.clone(), desk.hosts.of(id)))
+        .collect();
+    drop(federation);
+    check_names(up.iter().map(|(_, hosting)| hosting))?;
     let mut hosts = Hosts::new();
-    for (id, node) in federation.cluster().roster().iter() {
-        if node.health == Health::Up {
-            for hosted in desk.hosts.of(id) {
-                hosts
-                    .entry(hosted.name)
-                    .or_default()
-                    .push(node.address.clone());
-            }
+    for (address, hosting) in up {
+        for shard in hosting.shards {
+            hosts.entry(shard.name).or_default().push(address.clone());
         }
     }
-    hosts
+    Ok(hosts)
 }
 
 /// Nodes with the shards they are asked for: every shard once, at the first of its hosts.

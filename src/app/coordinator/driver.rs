@@ -199,6 +199,7 @@ impl Driver {
             let address = federation.cluster().roster().get(node)?.address.clone();
             drop(federation);
             let address: Address = address.parse().ok()?;
+            self.hosts.expect(node);
             let heard = Heard {
                 hosts: self.hosts.clone(),
                 greetings: self.greetings.clone(),

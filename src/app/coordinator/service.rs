@@ -19,7 +19,7 @@ use crate::clock;
 use crate::fed::{Ending, Event, Plan, RunId, Standardise};
 use crate::net::{Address, Peer, ReplyWriter, RequestReader, Service};
 use crate::store;
-use crate::wire::convert::{self, Initial, fault, plan, report};
+use crate::wire::convert::{self, Initial, columns, fault, plan, report};
 use crate::wire::protocol::{BinaryInput, Limits};
 use crate::wire::stubs::coordinator::{
     CancelRequest, CoordinatorHandler, CoordinatorProcessor, DescribeReply, DescribeRequest,
@@ -218,7 +218,9 @@ impl CoordinatorHandler for Visit {
             nodes: nodes
                 .map(|(id, node)| {
                     let mut status = report::node(now, node);
-                    status.hosted = Some(self.desk.hosts.of(id));
+                    let hosting = self.desk.hosts.of(id);
+                    status.hosted = Some(hosting.shards);
+                    status.columns = columns::write(&hosting.names);
                     if let Some(told) = self.desk.greetings.of(id) {
                         told.add_to(&mut status);
                     }

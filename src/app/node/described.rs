@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::ml::data::{Dataset, MOST_DESCRIBED};
 use crate::wire::convert::fault;
-use crate::wire::convert::plan::PRIVATE;
+use crate::wire::convert::plan::is_private;
 use crate::wire::request::{self, invalid};
 use crate::wire::stubs::compute_node::DescribeRequest;
 use crate::wire::stubs::types::{Fault, FaultCode, ShardRef};
@@ -19,7 +19,7 @@ pub(super) fn shards(request: &DescribeRequest) -> Result<Vec<(usize, &ShardRef)
         return Err(invalid("data.standard", message, "leave it out"));
     }
     let shards = request::shards(&request.shards)?;
-    let private = request.data.spec.split(':').next() == Some(PRIVATE);
+    let private = is_private(&request.data.spec);
     let mut seen = BTreeSet::new();
     for (index, shard) in &shards {
         // Private rows are known by their name, whatever their position.

@@ -89,6 +89,7 @@ impl ComputeNodeHandler for Worker {
             hosted: Some(self.shards.hosted()),
             rows_per_second: self.rows_per_second,
             wall_ms: Some(clock::wall_ms()),
+            columns: self.shards.columns(),
         })
     }
 

@@ -12,9 +12,9 @@ use crate::ml::data::{DataError, Dataset, Request, Root, Source, beside, decode}
 use crate::ml::partition::hold_out;
 use crate::seed::Seed;
 use crate::spec::Spec;
-use crate::wire::convert::{count, fault, small};
+use crate::wire::convert::{columns, count, fault, small};
 use crate::wire::request::invalid;
-use crate::wire::stubs::compute_node::HostedShard;
+use crate::wire::stubs::compute_node::{Columns, HostedShard};
 use crate::wire::stubs::types::{Fault, FaultCode};
 
 /// Rows and the name they are known by.
@@ -69,6 +69,12 @@ impl Shards {
             classes: Some(small(rows.classes())),
         };
         self.private.iter().map(describe).collect()
+    }
+
+    /// What the columns of the private shards are called; all were read alike.
+    pub(super) fn columns(&self) -> Option<Columns> {
+        let (_, rows) = self.private.first()?;
+        columns::write(rows.names())
     }
 
     /// Data that every program can open.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use ndarray::{Array2, ArrayView2, Axis};
 
+use super::names::Names;
 use super::targets::{TargetKind, Targets};
 
 /// Most rows of a data set.
@@ -19,6 +20,7 @@ pub struct Dataset {
     /// Rows x features, row-major without gaps.
     features: Array2<f32>,
     targets: Targets,
+    names: Names,
 }
 
 impl Dataset {
@@ -62,7 +64,22 @@ impl Dataset {
             let value = features[[row, column]];
             return Err(DatasetError::NotFinite { row, column, value });
         }
-        Ok(Dataset { features, targets })
+        Ok(Dataset {
+            features,
+            targets,
+            names: Names::default(),
+        })
+    }
+
+    /// The same rows with names for their features and classes.
+    #[must_use]
+    pub fn with_names(self, names: Names) -> Dataset {
+        Dataset { names, ..self }
+    }
+
+    /// What their features and classes are called, as far as it is known.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Number of rows.
@@ -129,10 +146,11 @@ impl Dataset {
         Some(Dataset {
             features: self.features.select(Axis(0), &rows),
             targets: self.targets.select(&rows),
+            names: self.names.clone(),
         })
     }
 
-    /// The rows of all parts, in order, with the most classes of any.
+    /// The rows of all parts, in order, with the most classes of any and the names of the first.
     ///
     /// # Errors
     /// When there are no parts, or they differ in features or kind of targets, or are too large together.
@@ -144,7 +162,11 @@ impl Dataset {
             .map_err(|_| DatasetError::Size { rows, width })?;
         let targets: Vec<_> = parts.iter().map(|part| part.targets()).collect();
         let targets = Targets::concatenate(&targets).ok_or(DatasetError::Kinds)?;
-        Dataset::with_targets(features, targets)
+        let all = Dataset::with_targets(features, targets)?;
+        Ok(match parts.first() {
+            Some(first) => all.with_names(first.names.clone()),
+            None => all,
+        })
     }
 
     /// The same rows with every feature replaced, by its column and value.

@@ -1,5 +1,6 @@
 //! From messages to trusted types and back. Foreign data is checked here, once.
 
+pub mod columns;
 pub mod foreign;
 pub mod moments;
 pub mod plan;

@@ -1,8 +1,7 @@
 //! Plans: from a client's message, with every problem named at once, and back.
 
+mod data;
 mod kinds;
-
-use std::sync::Arc;
 
 use super::{Initial, Invalid, RAW, count, foreign, small};
 use crate::fed::aggregate::{RULES, Robust};
@@ -10,35 +9,27 @@ use crate::fed::attack::ATTACKS;
 use crate::fed::schedule::{SCHEDULES, Schedule};
 use crate::fed::strategy::STRATEGIES;
 use crate::fed::{Assault, DataPlan, Plan, Problem, Standardise, Stragglers};
-use crate::ml::data::Standard;
-use crate::ml::data::{DATA, TargetKind};
+use crate::ml::data::TargetKind;
 use crate::ml::model::MODELS;
 use crate::ml::objective;
-use crate::ml::partition::PARTITIONS;
 use crate::ml::step_rule::StepRule;
 use crate::ml::training::{Training, TrainingError};
 use crate::seed::Seed;
-use crate::spec::{Spec, SpecError};
+use crate::spec::SpecError;
 use crate::wire::codec::CODECS;
 use crate::wire::stubs::types::DataRef;
 use crate::wire::stubs::{compute_node, coordinator};
+pub use data::{DEFAULT_DATA, PRIVATE, SHIP, is_private, opened_as};
 use kinds::Kinds;
 
 /// A model sized by the data: one hidden layer between its features and classes, or linear from its features to real
 /// values.
 pub const AUTO_MODEL: &str = "auto";
-/// Data of a plan that names none.
-pub const DEFAULT_DATA: &str = "builtin:digits";
-/// Data that only nodes hold.
-pub const PRIVATE: &str = "private";
-/// Data that the coordinator sends to the nodes.
-pub const SHIP: &str = "ship";
 
 const ROUNDS: i32 = 20;
 const EPOCHS: i32 = 5;
 const BATCH: i32 = 10;
 const LEARNING_RATE: f64 = 0.1;
-const HELD_OUT: f64 = 0.2;
 const SEED: i64 = 1;
 const LARGEST_UPDATE: f64 = 1024.0;
 const ATTACKERS: f64 = 0.2;
@@ -183,66 +174,6 @@ impl Reader {
         model.to_owned()
     }
 
-    fn data(&mut self, data: Option<&DataRef>, run_seed: i64) -> DataPlan {
-        let spec = data.map_or(DEFAULT_DATA, |data| data.spec.as_str());
-        self.check_data(spec);
-        let partition = data.and_then(|data| data.partition.clone());
-        if let Some(partition) = &partition
-            && let Err(error) = PARTITIONS.build(partition)
-        {
-            self.wrong("data.partition", error);
-        }
-        let standardise = self.standardise(data);
-        if let Some(other) = data
-            .and_then(|data| data.seed)
-            .filter(|&seed| seed != run_seed)
-        {
-            let message = format!(
-                "{other}: rows are made and dealt by the seed of the run, which is {run_seed}; leave it out"
-            );
-            self.wrong("data.seed", message);
-        }
-        DataPlan {
-            spec: spec.to_owned(),
-            partition,
-            shards: data
-                .and_then(|data| data.shards)
-                .map(|shards| self.whole("data.shards", shards)),
-            held_out: data.and_then(|data| data.held_out).unwrap_or(HELD_OUT),
-            standardise,
-        }
-    }
-
-    fn standardise(&mut self, data: Option<&DataRef>) -> Standardise {
-        let told = data.and_then(|data| data.standard.as_deref());
-        if let Some(bytes) = told {
-            return match Standard::from_bytes(bytes) {
-                Ok(standard) => Standardise::By(Arc::new(standard)),
-                Err(reason) => {
-                    self.wrong("data.standard", reason);
-                    Standardise::No
-                }
-            };
-        }
-        match data.and_then(|data| data.standardise) {
-            Some(true) => Standardise::Fit,
-            _ => Standardise::No,
-        }
-    }
-
-    fn check_data(&mut self, spec: &str) {
-        let parsed: Result<Spec, SpecError> = opened_as(spec).parse();
-        match parsed {
-            Ok(parsed) if parsed.name() == PRIVATE => {}
-            Ok(parsed) => {
-                if let Err(error) = DATA.build_spec(&parsed) {
-                    self.wrong("data.spec", format!("{error}; also: ship, private"));
-                }
-            }
-            Err(error) => self.wrong("data.spec", error),
-        }
-    }
-
     fn training(&mut self, wire: Option<&compute_node::Training>, kind: TargetKind) -> Training {
         let epochs = wire.and_then(|t| t.epochs).unwrap_or(EPOCHS);
         let batch = wire.and_then(|t| t.batch).unwrap_or(BATCH);
@@ -328,7 +259,7 @@ impl Reader {
     }
 
     fn codec(&mut self, spec: &str, data: Option<&DataRef>) -> String {
-        let private = data.is_some_and(|data| data.spec.split(':').next() == Some(PRIVATE));
+        let private = data.is_some_and(|data| is_private(&data.spec));
         match CODECS.build(spec) {
             Ok(codec) if codec.block().is_none() && !private => self.wrong(
                 "codec",
@@ -374,14 +305,6 @@ impl Reader {
                 None
             }
         }
-    }
-}
-
-/// The spec by which the coordinator itself opens the data: what is shipped is read from a path.
-pub fn opened_as(spec: &str) -> String {
-    match spec.strip_prefix(SHIP) {
-        Some(rest) if rest.starts_with(':') => format!("path{rest}"),
-        _ => spec.to_owned(),
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::bench::{self, Bench};
-use super::check::{Check, Checked, failed};
-use crate::wire::convert::foreign;
+use super::check::{Check, Checked, NotPassed, failed};
+use crate::wire::convert::{foreign, small};
+use crate::wire::stubs::compute_node::{HelloReply, HostedShard};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -53,6 +54,7 @@ fn hello(bench: &mut Bench) -> Checked {
             return failed(format!("two shards it hosts are called `{}`", shard.name));
         }
     }
+    check_columns(reply, hosted)?;
     let hello = &reply.hello;
     let software = hello.software.as_deref().unwrap_or("no name of a program");
     let abilities: Vec<&str> = hello
@@ -72,6 +74,28 @@ fn hello(bench: &mut Bench) -> Checked {
         version.1,
         hosted.len()
     ))
+}
+
+/// Whether there are as many names of features as features, and of classes at least as many as classes.
+fn check_columns(reply: &HelloReply, hosted: &[HostedShard]) -> Result<(), NotPassed> {
+    let count = |names: Option<&Vec<String>>| names.map(|names| small(names.len()));
+    let columns = reply.columns.as_ref();
+    let features = count(columns.and_then(|columns| columns.features.as_ref()));
+    let classes = count(columns.and_then(|columns| columns.classes.as_ref()));
+    for shard in hosted {
+        let name = &shard.name;
+        if let (Some(named), Some(there)) = (features, shard.features)
+            && named != there
+        {
+            return failed(format!("it names {named} features; `{name}` has {there}"));
+        }
+        if let (Some(named), Some(there)) = (classes, shard.classes)
+            && named < there
+        {
+            return failed(format!("it names {named} classes; `{name}` has {there}"));
+        }
+    }
+    Ok(())
 }
 
 fn incarnation(bench: &mut Bench) -> Checked {

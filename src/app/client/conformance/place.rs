@@ -8,7 +8,7 @@ use crate::app::client::options::RunOptions;
 use crate::app::client::request;
 use crate::app::coordinator::open_source;
 use crate::ml::data::Root;
-use crate::wire::convert::plan::{self, PRIVATE, SHIP};
+use crate::wire::convert::plan::{self, PRIVATE, SHIP, is_private};
 use crate::wire::convert::{self, count};
 use crate::wire::stubs::compute_node::HostedShard;
 use crate::wire::stubs::types::{DataRef, ShardRef};
@@ -24,11 +24,6 @@ pub(super) struct Place {
     pub(super) features: usize,
     /// 0 for real values; none if the node does not say.
     pub(super) classes: Option<usize>,
-}
-
-/// Whether the rows are the node's own.
-pub(super) fn is_private(spec: &str) -> bool {
-    spec.split(':').next() == Some(PRIVATE)
 }
 
 impl Place {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::ConformanceOptions;
 use super::bench::Bench;
 use super::check::{NotPassed, failed, not_applicable, said};
-use super::place::{Place, is_private};
+use super::place::Place;
 use super::training::largest;
 use crate::app::dial::CallFailed;
 use crate::clock;
@@ -17,6 +17,7 @@ use crate::ml::objective::default_for;
 use crate::ml::parameters::{Parameters, Values};
 use crate::seed::Seed;
 use crate::spec::SpecError;
+use crate::wire::convert::plan::is_private;
 use crate::wire::convert::{self, INITIALISES, RAW, foreign};
 use crate::wire::stubs::compute_node::{
     EvaluateRequest, InitialiseReply, InitialiseRequest, TrainReply, TrainRequest, Training,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::finding::Finding;
 use super::said::names;
+use crate::ml::data::Names;
+use crate::wire::convert::columns;
 use crate::wire::stubs::compute_node::HostedShard;
 use crate::wire::stubs::coordinator::NodeStatus;
 
@@ -24,6 +26,7 @@ pub(super) fn look(nodes: &[NodeStatus]) -> Vec<Finding> {
     }
     let mut found = same_name(&hosted);
     found.extend(features(&hosted));
+    found.extend(columns_of(nodes));
     found.extend(targets(&hosted));
     if found.is_empty() {
         let rows = hosted
@@ -78,6 +81,18 @@ fn features(hosted: &[Hosted]) -> Option<Finding> {
             "one model cannot take both: give the files the same columns, or run on nodes that have the same",
         )
     })
+}
+
+/// Values are put together by their places alone, so these have to mean the same everywhere.
+fn columns_of(nodes: &[NodeStatus]) -> Option<Finding> {
+    let names: Vec<Names> = nodes
+        .iter()
+        .map(|node| columns::read(node.columns.as_ref()))
+        .collect();
+    let addresses = nodes.iter().map(|node| node.address.as_str());
+    let found = Names::disagreement(addresses.zip(&names))?;
+    let next = "one model cannot take both: give all files the same columns and classes= in the same order";
+    Some(Finding::problem(CHECK, found, next))
 }
 
 /// Classes and real values cannot be mixed; a shard may lack rows of some classes.

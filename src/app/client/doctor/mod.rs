@@ -20,7 +20,7 @@ use clap::Args;
 use super::failure::Failure;
 use crate::clock;
 use crate::net::Address;
-use crate::wire::convert::plan::PRIVATE;
+use crate::wire::convert::plan::is_private;
 use crate::wire::stubs::coordinator::{RunStatus, RunsRequest};
 use finding::Finding;
 use reach::{Reached, reach};
@@ -75,7 +75,7 @@ fn findings(at: &Address, data: Option<&str>, limit: Duration) -> Vec<Finding> {
         Ok(reached) => reached,
         Err(problem) => {
             // Who hosts private rows is not known.
-            let data = data.filter(|spec| !spec.starts_with(PRIVATE));
+            let data = data.filter(|spec| !is_private(spec));
             let data = data.map(|spec| data::look(spec, &[]));
             return [problem].into_iter().chain(data).collect();
         }

@@ -64,7 +64,7 @@ pub(in crate::app::client) fn run(
 /// What the run would begin with on a cluster in this process.
 fn begin(plan: &fed::Plan, root: &Path) -> Result<Rehearsal, Failure> {
     let ends = |reason: &str| Failure::usage(format!("the run would end at once: {reason}"));
-    if plan.data.spec.starts_with(plan::PRIVATE) {
+    if plan::is_private(&plan.data.spec) {
         let failure = ends("the nodes of a cluster in this process have no rows of their own");
         return Err(failure.hint(
             "name a coordinator, `client IP PORT check`, whose nodes were started with --data FILE",

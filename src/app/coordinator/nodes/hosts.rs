@@ -1,4 +1,4 @@
-//! Which private shards nodes host, as they say when greeted.
+//! Which private shards nodes host and what their columns are called, as they say when greeted.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,14 +6,22 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::cluster::NodeId;
+use crate::ml::data::Names;
 use crate::wire::stubs::compute_node::HostedShard;
 
 /// Nodes that were not reached yet are waited for no longer than this.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What one node hosts.
+#[derive(Clone, Debug, Default)]
+pub struct Hosting {
+    pub shards: Vec<HostedShard>,
+    pub names: Names,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    hosted: BTreeMap<NodeId, Vec<HostedShard>>,
+    hosted: BTreeMap<NodeId, Hosting>,
     /// Nodes that are known and were neither reached nor found unreachable yet.
     untried: usize,
 }
@@ -29,9 +37,16 @@ impl Hosts {
         self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a node said when it was greeted.
-    pub fn note(&self, node: NodeId, hosted: &[HostedShard]) {
-        self.lock().hosted.insert(node, hosted.to_vec());
+    /// A node will be greeted.
+    pub fn expect(&self, node: NodeId) {
+        self.lock().hosted.entry(node).or_default();
+    }
+
+    /// What a node said when it was greeted. It may have left the roster meanwhile.
+    pub fn note(&self, node: NodeId, hosting: Hosting) {
+        if let Some(known) = self.lock().hosted.get_mut(&node) {
+            *known = hosting;
+        }
     }
 
     /// A node is off the roster.
@@ -60,13 +75,34 @@ impl Hosts {
         }
     }
 
-    /// The shards of one node.
-    pub fn of(&self, node: NodeId) -> Vec<HostedShard> {
+    /// What one node hosts.
+    pub fn of(&self, node: NodeId) -> Hosting {
         self.lock().hosted.get(&node).cloned().unwrap_or_default()
     }
 
-    /// The shards of all nodes.
-    pub fn list(&self) -> Vec<HostedShard> {
-        self.lock().hosted.values().flatten().cloned().collect()
+    /// What every node hosts.
+    pub fn list(&self) -> Vec<Hosting> {
+        self.lock().hosted.values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_a_node_that_left_is_not_noted() {
+        let hosts = Hosts::default();
+        let node = NodeId(1);
+        let hosting = || Hosting {
+            shards: vec![HostedShard::default()],
+            ..Hosting::default()
+        };
+        hosts.expect(node);
+        hosts.note(node, hosting());
+        assert_eq!(hosts.of(node).shards.len(), 1);
+        hosts.forget(node);
+        hosts.note(node, hosting());
+        assert!(hosts.list().is_empty());
     }
 }

@@ -9,7 +9,7 @@ use log::Level;
 use super::abilities::Abilities;
 use super::greetings::Asked;
 use super::greetings::Greetings;
-use super::hosts::Hosts;
+use super::hosts::{Hosting, Hosts};
 use super::trouble::{failure, is_stale};
 use crate::app::coordinator::reporter::Reporter;
 use crate::app::dial::{self, CallFailed, Dialled, Node};
@@ -18,7 +18,7 @@ use crate::clock;
 use crate::cluster::{AttemptId, BeatId, Failure, FailureKind, Greeting, NodeId, Pulse};
 use crate::fed::Event;
 use crate::net::Address;
-use crate::wire::convert::{self, Invalid, foreign};
+use crate::wire::convert::{self, Invalid, columns, foreign};
 use crate::wire::rpc::CallError;
 use crate::wire::stubs::compute_node::{CancelRequest, HeartbeatRequest, HelloReply, HelloRequest};
 
@@ -59,7 +59,11 @@ pub fn run(address: &Address, questions: &Receiver<Question>, reporter: &Reporte
                     heard.abilities.note(hello);
                     let greeting = foreign::greeting(hello)?;
                     warn_of_many(address, hello);
-                    heard.hosts.note(node, foreign::hosted(hello));
+                    let hosting = Hosting {
+                        shards: foreign::hosted(hello).to_vec(),
+                        names: columns::read(hello.columns.as_ref()),
+                    };
+                    heard.hosts.note(node, hosting);
                     Ok(greeting)
                 });
                 reporter.report(Event::Greeted(node, beat, answer));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use log::Level;
 
 use super::offer::Offer;
-use super::rows::{Private, Rows, is_private};
+use super::rows::{Private, Rows};
 use crate::app::coordinator::keeping::keeper::Keeper;
 use crate::app::coordinator::parameters::current::Current;
 use crate::app::coordinator::parameters::forging::forge;
@@ -24,7 +24,7 @@ use crate::ml::metrics::{Depth, Metrics};
 use crate::ml::model::{MODELS, Model};
 use crate::spec::SpecError;
 use crate::wire::codec::CODECS;
-use crate::wire::convert::plan::AUTO_MODEL;
+use crate::wire::convert::plan::{AUTO_MODEL, is_private};
 use crate::wire::convert::{Initial, UpdateBounds};
 
 /// Below this many values and this much evaluation, the core's own thread does the numerics: handing

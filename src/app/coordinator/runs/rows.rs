@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 
+use crate::app::coordinator::nodes::hosts::Hosting;
 use crate::app::held::Held;
 use crate::app::transfer;
 use crate::fed::attack::needs_classes;
 use crate::fed::{Hosted, Plan, Shard};
-use crate::ml::data::{Dataset, Request, Root, Source, TargetKind, encode};
+use crate::ml::data::{Dataset, Names, Request, Root, Source, TargetKind, encode};
 use crate::ml::model::{Model, ModelError, check_objective};
 use crate::seed::Seed;
-use crate::wire::convert::plan::{AUTO_MODEL, PRIVATE, SHIP, opened_as};
+use crate::wire::convert::plan::{AUTO_MODEL, SHIP, opened_as};
 use crate::wire::stubs::compute_node::HostedShard;
 
 /// The rows of a run.
@@ -28,7 +29,7 @@ pub enum Private<'a> {
     /// Those that a run began with.
     Known(&'a Hosted),
     /// Those that nodes host now.
-    Hosted(Vec<HostedShard>),
+    Hosted(Vec<Hosting>),
 }
 
 impl Rows {
@@ -73,8 +74,9 @@ impl Rows {
     }
 
     /// The shards that nodes host, by name; of equal names one.
-    fn hosted(hosted: &[HostedShard]) -> Result<Rows, String> {
-        let mut known: Vec<&HostedShard> = hosted.iter().collect();
+    fn hosted(hosted: &[Hosting]) -> Result<Rows, String> {
+        check_names(hosted.iter())?;
+        let mut known: Vec<&HostedShard> = hosted.iter().flat_map(|one| &one.shards).collect();
         if known.is_empty() {
             return Err("no node that is up has rows of its own; start nodes with `compute_node PORT LOAD --data FILE`".to_owned());
         }
@@ -148,6 +150,20 @@ impl Rows {
     }
 }
 
+/// Whether nodes have the same columns and classes, in the same order.
+pub(in crate::app) fn check_names<'a>(
+    hosted: impl Iterator<Item = &'a Hosting> + Clone,
+) -> Result<(), String> {
+    let named = hosted.filter_map(|one| Some((&*one.shards.first()?.name, &one.names)));
+    match Names::disagreement(named) {
+        Some(disagreement) => Err(format!(
+            "the nodes' rows do not fit together: {disagreement}; give all files the same columns and classes= in the \
+             same order"
+        )),
+        None => Ok(()),
+    }
+}
+
 /// The data of a plan, opened here.
 pub(in crate::app) fn open_source(plan: &Plan, root: &Root) -> Result<Source, String> {
     let request = Request {
@@ -158,9 +174,4 @@ pub(in crate::app) fn open_source(plan: &Plan, root: &Root) -> Result<Source, St
         held_out: plan.data.held_out,
     };
     Source::open(&request, root).map_err(|error| error.to_string())
-}
-
-/// Whether only nodes hold the rows.
-pub fn is_private(spec: &str) -> bool {
-    spec == PRIVATE || spec.starts_with("private:")
 }

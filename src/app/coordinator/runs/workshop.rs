@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::materials::{Kept, Materials};
 use super::offer::Offer;
-use super::rows::{Private, is_private};
+use super::rows::Private;
 use crate::app::coordinator::keeping::book::Finished;
 use crate::app::coordinator::keeping::keeper::Keeper;
 use crate::app::coordinator::nodes::hosts::Hosts;
@@ -23,6 +23,7 @@ use crate::cluster::AttemptId;
 use crate::fed::{Command, Evaluation, Event, Hosted, Plan, Prepared, RunId, Stepped, Work};
 use crate::ml::data::Root;
 use crate::wire::convert::Initial;
+use crate::wire::convert::plan::is_private;
 
 /// A run at work.
 pub struct Bench {

@@ -81,6 +81,26 @@ fn shipped_data_is_opened_as_a_path() {
 }
 
 #[test]
+fn private_rows_are_not_cut() {
+    let plan = |spec: &str| coordinator::Plan {
+        data: Some(DataRef {
+            spec: spec.to_owned(),
+            partition: Some("iid".to_owned()),
+            shards: Some(4),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    assert!(read(&plan("builtin:digits")).is_ok());
+    for spec in ["private", "private:"] {
+        let problems = read(&plan(spec)).unwrap_err();
+        let fields: Vec<&str> = problems.iter().map(|p| p.field.as_str()).collect();
+        assert_eq!(fields, ["plan.data.partition", "plan.data.shards"]);
+        assert!(problems[0].message.contains("leave it out"), "{problems:?}");
+    }
+}
+
+#[test]
 fn plans_of_real_values_get_their_objective_and_what_disagrees_is_named() {
     let plan = |model: Option<&str>, data: &str| coordinator::Plan {
         model: model.map(str::to_owned),

@@ -1,13 +1,14 @@
 //! The data sets of several tables, which have their classes in common.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ndarray::Array2;
 
 use super::Table;
-use crate::ml::data::Targets;
 use crate::ml::data::files::labels::Labels;
 use crate::ml::data::{DataError, Dataset};
+use crate::ml::data::{Names, Targets};
 
 /// The data sets of several files, with the same classes for all, if they have classes: names count in sorted order
 /// unless they are known, numbers up to the largest.
@@ -35,9 +36,21 @@ pub(in crate::ml::data::files) fn assemble(tables: Vec<Table>) -> Result<Vec<Dat
         (None, 0) => largest as usize + 1,
         (None, count) => count,
     };
+    let class_names = match (known, names.is_empty()) {
+        (Some(known), _) => Some(known.into()),
+        (None, true) => None,
+        (None, false) => Some(names.keys().cloned().collect()),
+    };
+    let called = Names {
+        features: tables.iter().find_map(Table::feature_names),
+        classes: class_names,
+    };
     tables
         .into_iter()
-        .map(|table| table.into_dataset(&names, classes))
+        .map(|table| {
+            let rows = table.into_dataset(&names, classes)?;
+            Ok(rows.with_names(called.clone()))
+        })
         .collect()
 }
 
@@ -81,6 +94,11 @@ impl Table {
             first.path
         );
         Err(DataError::file(&self.path, reason))
+    }
+
+    fn feature_names(&self) -> Option<Arc<[String]>> {
+        let names = self.names.as_ref()?;
+        names.get(..self.width).map(Arc::from)
     }
 
     fn into_dataset(
