@@ -24,7 +24,7 @@ pub(super) const JOURNAL: &str = "journal";
 
 /// Parameters to keep: of which round, and their pieces.
 pub struct Snapshot<P> {
-    /// The round; 0 for those a client brought.
+    /// The round; 0 for those a run begins with.
     pub round: u32,
     /// Names and shapes.
     pub layout: Arc<Layout>,
@@ -223,7 +223,7 @@ impl Folder {
         }
     }
 
-    /// Removes the parameters of rounds that are neither among the newest nor the best. What a client brought stays.
+    /// Removes the parameters of rounds that are neither among the newest nor the best. What a run began with stays.
     fn remove_old(&mut self) {
         let best = self.best.map(|(_, round)| round);
         let newest = self.rounds.iter().rev().skip(self.keep).copied();

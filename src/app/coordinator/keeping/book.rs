@@ -18,6 +18,8 @@ use crate::store::{Folder, Pieces, Record, Remembered, Snapshot, What};
 #[derive(Clone)]
 pub struct Finished {
     pub current: Arc<Current>,
+    /// After the first round of those in which shards may train from older parameters, the ones it began with.
+    pub first: Option<Arc<Current>>,
     pub model: String,
 }
 
@@ -115,8 +117,17 @@ impl Book {
             if let (RunEvent::Round(report), Some(finished)) = (&entry.event, finished)
                 && (Some(number) == best || Some(number) == newest || self.plan.looks_back() > 0)
             {
+                // What a client brought is there already.
+                let first = finished
+                    .first
+                    .filter(|first| !batch.folder.rounds().any(|kept| kept == first.round));
+                let model = finished.model;
+                if let Some(first) = first {
+                    let about = about(run, &model, &self.plan, &first, None);
+                    batch.snapshots.push(Saved::first(first, about));
+                }
                 let (current, metrics) = (finished.current, report.metrics.as_ref());
-                let about = about(run, &finished.model, &self.plan, &current, metrics);
+                let about = about(run, &model, &self.plan, &current, metrics);
                 let since = batch
                     .snapshots
                     .last()
@@ -158,6 +169,16 @@ pub struct Saved {
 }
 
 impl Saved {
+    /// Those that a run begins with, beside which nothing is remembered yet.
+    pub fn first(current: Arc<Current>, about: About) -> Saved {
+        Saved {
+            current,
+            about,
+            names: Vec::new(),
+            since: 0,
+        }
+    }
+
     pub fn snapshot(self) -> Snapshot<impl Iterator<Item = io::Result<Bytes>>> {
         let current = self.current;
         let shards = current.memories.since(self.since);
@@ -192,5 +213,86 @@ impl Pieces for Held {
 
     fn piece(&self, number: usize) -> io::Result<Bytes> {
         Held::piece(self, number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ml::layout::{DType, Layout, Tensor};
+    use crate::ml::parameters::Parameters;
+    use crate::store::State;
+    use crate::wire::convert::plan;
+    use crate::wire::stubs::coordinator;
+    use std::time::Duration;
+
+    fn current(round: u32) -> Arc<Current> {
+        let layout = Layout::new(DType::F32, vec![Tensor::new("w", vec![2])]).unwrap();
+        let zeros = Parameters::zeros(Arc::new(layout));
+        Arc::new(Current::of(&zeros, round).unwrap())
+    }
+
+    fn finished(round: u32) -> (Entry, Finished) {
+        let report = RoundReport {
+            round,
+            metrics: None,
+            training_loss: 0.5,
+            asked: 1,
+            counted: 1,
+            omitted: Vec::new(),
+            rows: 1,
+            took: Duration::ZERO,
+            retries: 0,
+            refusals: 0,
+            audited: 0,
+            suspects: Vec::new(),
+            nodes: Vec::new(),
+            digest: [0; 32],
+        };
+        let entry = Entry {
+            number: u64::from(round) + 1,
+            event: RunEvent::Round(report),
+        };
+        let kept = Finished {
+            current: current(round),
+            first: (round == 1).then(|| current(0)),
+            model: "trees:9".to_owned(),
+        };
+        (entry, kept)
+    }
+
+    /// Rounds whose parameters are written when each of two rounds is recorded.
+    fn written(brought: bool) -> [Vec<u32>; 2] {
+        let place = tempfile::tempdir().unwrap();
+        let state = State::open(place.path(), 2).unwrap();
+        let asked = coordinator::Plan {
+            model: Some("trees:9".to_owned()),
+            strategy: Some("fedbuff:buffer=2,concurrency=2,stale=3".to_owned()),
+            ..Default::default()
+        };
+        let (plan, _) = plan::read(&asked).unwrap();
+        let run = RunId("00000000aa".to_owned());
+        let accepted = Record {
+            number: 1,
+            what: What::Accepted(Box::new(plan.clone()), 0),
+        };
+        let first = brought.then(|| Saved::first(current(0), About::new()).snapshot());
+        let folder = state.create(&run, &accepted, first).unwrap();
+        let mut book = Book::new(folder, plan);
+        [1, 2].map(|round| {
+            let (entry, kept) = finished(round);
+            book.add(entry, Some(kept));
+            let batch = book.take(&run).unwrap();
+            let rounds = batch.snapshots.iter().map(|saved| saved.current.round);
+            let rounds = rounds.collect();
+            book.folder = Some(batch.folder);
+            rounds
+        })
+    }
+
+    #[test]
+    fn what_shards_may_still_train_from_is_kept_with_the_first_round() {
+        assert_eq!(written(false), [vec![0, 1], vec![2]]);
+        assert_eq!(written(true), [vec![1], vec![2]], "it is there already");
     }
 }

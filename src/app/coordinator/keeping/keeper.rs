@@ -143,13 +143,7 @@ impl Keeper {
         let first = first.transpose()?;
         let first = first.map(|current| {
             let about = about(run, &plan.model, plan, &current, None);
-            let saved = Saved {
-                current: Arc::new(current),
-                about,
-                names: Vec::new(),
-                since: 0,
-            };
-            saved.snapshot()
+            Saved::first(Arc::new(current), about).snapshot()
         });
         match self.state.create(run, &accepted, first) {
             Ok(folder) => {

@@ -128,15 +128,6 @@ impl Materials {
                 .map_err(|error| error.to_string())?,
             plan,
         };
-        // Shards may still train from the first ones, which are drawn again.
-        let forgotten = offer.plan.strategy.buffered.is_some() && !offer.versions.contains_key(&0);
-        if forgotten
-            && offer.current.is_some()
-            && let Some(model) = &model
-        {
-            let first = Current::of(&model.initial(offer.plan.seed), 0)?;
-            offer.versions.insert(0, Arc::new(first));
-        }
         if offer.current.is_none() {
             let first = initial.map(|initial| initial.parameters);
             let own = || model.as_ref().map(|model| model.initial(offer.plan.seed));

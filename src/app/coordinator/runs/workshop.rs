@@ -196,8 +196,10 @@ impl Workshop {
         let newest = [&offer.current, &offer.previous].into_iter().flatten();
         let at_hand = newest.chain(offer.versions.values());
         let current = at_hand.into_iter().find(|current| current.round == round)?;
+        let first = offer.versions.get(&0).filter(|_| round == 1);
         Some(Finished {
             current: Arc::clone(current),
+            first: first.cloned(),
             model: offer.model_spec.clone(),
         })
     }
