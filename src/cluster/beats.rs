@@ -65,7 +65,13 @@ impl Cluster {
             self.counts.returns += 1;
         }
         let incarnation = greeting.incarnation;
-        node.greeting = Some(greeting);
+        let former = node.greeting.replace(greeting);
+        let hosted = node.greeting.as_ref().map(|greeting| &greeting.hosted);
+        if let Some(hosted) = hosted
+            && former.is_none_or(|former| former.hosted != *hosted)
+        {
+            self.tasks.host(id, hosted);
+        }
         node.misses = 0;
         node.suspect = false;
         node.took_leave = false;
@@ -146,6 +152,7 @@ impl Cluster {
         let done = |node: &super::Node| node.delisted && node.in_hand == 0;
         if self.roster.get(id).is_some_and(done) {
             self.roster.remove(id);
+            self.tasks.host(id, &BTreeSet::new());
             self.timers.clear(Timer::Node(id));
             self.reconnect_answered(id);
             self.commands.push(Command::Part { node: id });

@@ -16,6 +16,7 @@ mod durations;
 mod failure;
 mod place;
 pub mod policy;
+mod ready;
 mod reconnect;
 mod roster;
 mod task;
@@ -322,9 +323,7 @@ impl Cluster {
         if !task.out.is_empty() {
             return self.look_again(now, id);
         }
-        if let Some(group) = self.tasks.group_of(id) {
-            group.ready.insert(id);
-        }
+        self.tasks.await_node(id);
     }
 
     /// An attempt may be a straggler or past its limit.

@@ -1,11 +1,12 @@
 //! Which task goes to which node next.
 
 use std::collections::BTreeMap;
-use std::ops::Bound::{Excluded, Unbounded};
+use std::iter;
 
 use super::policy::Candidate;
+use super::ready;
 use super::roster::{Health, Node, NodeId};
-use super::task::{GroupId, Task, TaskId};
+use super::task::{Group, GroupId, Task, TaskId};
 use super::time::Time;
 use super::timers::Timer;
 use super::{Attempt, AttemptId, Cluster, Command};
@@ -17,7 +18,8 @@ enum Kind {
     Spare,
 }
 
-type Queue = (Kind, GroupId);
+/// Of ready tasks that are bound to nodes, each node has its own.
+type Queue = (Kind, GroupId, Option<NodeId>);
 
 /// For each queue, the last task found to have no node at the moment; those before it have none either.
 type Stuck = BTreeMap<Queue, TaskId>;
@@ -89,22 +91,36 @@ impl Cluster {
     /// The next task to place: of the group with the fewest attempts out, first ready tasks, then second attempts.
     fn next_task(&self, stuck: &Stuck) -> Option<(Queue, TaskId)> {
         let first = |kind: Kind| {
-            self.tasks
-                .groups()
-                .filter_map(|(group, state)| {
-                    let queue = (kind, group);
-                    let tasks = match kind {
-                        Kind::Ready => &state.ready,
-                        Kind::Spare => &state.spare,
-                    };
-                    let after = stuck.get(&queue).map_or(Unbounded, |&id| Excluded(id));
-                    let &task = tasks.range((after, Unbounded)).next()?;
-                    Some((state.out, group, (queue, task)))
-                })
-                .min_by_key(|&(out, group, _)| (out, group))
-                .map(|(_, _, found)| found)
+            let waiting = self.tasks.groups().filter_map(|(group, state)| {
+                let (task, queue) = match kind {
+                    Kind::Ready => self.first_ready(group, state, stuck)?,
+                    Kind::Spare => {
+                        let queue = (kind, group, None);
+                        (
+                            ready::first(&state.spare, stuck.get(&queue).copied())?,
+                            queue,
+                        )
+                    }
+                };
+                Some((state.out, group, (queue, task)))
+            });
+            let fewest = waiting.min_by_key(|&(out, group, _)| (out, group));
+            fewest.map(|(_, _, found)| found)
         };
         first(Kind::Ready).or_else(|| first(Kind::Spare))
+    }
+
+    /// The first ready task of a group that a node with a free slot could do, as far as the rows go that it hosts.
+    fn first_ready(&self, group: GroupId, state: &Group, stuck: &Stuck) -> Option<(TaskId, Queue)> {
+        let is_free = |id: &NodeId| self.roster.get(*id).is_some_and(Node::is_free);
+        let bound = state.ready.nodes().filter(is_free).map(Some);
+        let queues = iter::once(None).chain(bound);
+        let waiting = queues.filter_map(|node| {
+            let queue = (Kind::Ready, group, node);
+            let task = state.ready.first(node, stuck.get(&queue).copied())?;
+            Some((task, queue))
+        });
+        waiting.min()
     }
 
     fn choose(&mut self, id: TaskId) -> Choice {
@@ -160,9 +176,8 @@ impl Cluster {
         self.chosen += 1;
         self.counts.dispatched += 1;
         self.counts.insisted += u64::from(insist);
+        self.counts.speculative += u64::from(self.tasks.await_no_node(id));
         if let Some(group) = self.tasks.group_of(id) {
-            self.counts.speculative += u64::from(group.spare.remove(&id));
-            group.ready.remove(&id);
             group.out += 1;
         }
         if let Some(task) = self.tasks.get_mut(id) {
@@ -196,10 +211,7 @@ impl Cluster {
 
     /// Every node refused: ask again after a wait, and after enough rounds insist.
     fn rest_after_refusals(&mut self, now: Time, id: TaskId) {
-        if let Some(group) = self.tasks.group_of(id) {
-            group.ready.remove(&id);
-            group.spare.remove(&id);
-        }
+        self.tasks.await_no_node(id);
         if let Some(task) = self.tasks.get_mut(id) {
             task.refused_by.clear();
             task.refusal_rounds += 1;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::attempt::AttemptId;
 use super::durations::Durations;
 use super::failure::Failure;
+use super::ready::Ready;
 use super::roster::{Node, NodeId};
 
 /// A unit of work. Never used again.
@@ -65,7 +66,7 @@ impl Task {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     /// Tasks without an attempt under way that may be placed now.
-    pub(super) ready: BTreeSet<TaskId>,
+    pub(super) ready: Ready,
     /// Tasks whose one attempt is a straggler: a second one may start where a slot is left over.
     pub(super) spare: BTreeSet<TaskId>,
     /// Attempts under way.
@@ -80,23 +81,66 @@ pub(super) struct Group {
 pub(super) struct Tasks {
     tasks: BTreeMap<TaskId, Task>,
     groups: BTreeMap<GroupId, Group>,
+    /// The nodes that host the shard of a name.
+    hosts: BTreeMap<String, BTreeSet<NodeId>>,
 }
 
 impl Tasks {
     pub(super) fn insert(&mut self, id: TaskId, task: Task) {
-        let group = self.groups.entry(task.group).or_default();
-        group.tasks += 1;
-        group.ready.insert(id);
+        self.groups.entry(task.group).or_default().tasks += 1;
         self.tasks.insert(id, task);
+        self.await_node(id);
+    }
+
+    /// A task may be placed.
+    pub(super) fn await_node(&mut self, id: TaskId) {
+        if let Some((group, hosts)) = self.group_and_hosts(id) {
+            group.ready.insert(id, hosts);
+        }
+    }
+
+    /// A task was placed, or may not be for now. Whether it was to have a second attempt.
+    pub(super) fn await_no_node(&mut self, id: TaskId) -> bool {
+        let Some((group, hosts)) = self.group_and_hosts(id) else {
+            return false;
+        };
+        group.ready.remove(id, hosts);
+        group.spare.remove(&id)
+    }
+
+    /// The group of a task, and the nodes that host its rows if these are not everywhere.
+    fn group_and_hosts(&mut self, id: TaskId) -> Option<(&mut Group, Option<&BTreeSet<NodeId>>)> {
+        const NOWHERE: &BTreeSet<NodeId> = &BTreeSet::new();
+        let task = self.tasks.get(&id)?;
+        let hosts = task.host.as_ref();
+        let hosts = hosts.map(|host| self.hosts.get(host).unwrap_or(NOWHERE));
+        Some((self.groups.get_mut(&task.group)?, hosts))
+    }
+
+    /// A node hosts the shards of these names and of no others.
+    pub(super) fn host(&mut self, node: NodeId, names: &BTreeSet<String>) {
+        self.hosts.retain(|_, nodes| {
+            nodes.remove(&node);
+            !nodes.is_empty()
+        });
+        for name in names {
+            self.hosts.entry(name.clone()).or_default().insert(node);
+        }
+        let hosted = |id| {
+            let host = self.tasks.get(&id).and_then(|task| task.host.as_ref());
+            host.is_some_and(|host| names.contains(host))
+        };
+        for group in self.groups.values_mut() {
+            group.ready.rebind(node, hosted);
+        }
     }
 
     /// Takes a task out. Its attempts are the caller's to deal with.
     pub(super) fn remove(&mut self, id: TaskId) -> Option<Task> {
+        self.await_no_node(id);
         let task = self.tasks.remove(&id)?;
         if let Some(group) = self.groups.get_mut(&task.group) {
             group.tasks -= 1;
-            group.ready.remove(&id);
-            group.spare.remove(&id);
         }
         Some(task)
     }

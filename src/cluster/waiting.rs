@@ -157,9 +157,9 @@ impl Cluster {
             }
         } else if queued == 0 {
             Waiting::Refused { up }
-        } else if state.ready.iter().any(|&task| self.some_node_could(task)) {
+        } else if state.ready.iter().any(|task| self.some_node_could(task)) {
             Waiting::Busy { up, queued }
-        } else if state.ready.iter().any(|&task| self.is_hosted(task)) {
+        } else if state.ready.iter().any(|task| self.is_hosted(task)) {
             Waiting::Hosts { queued }
         } else {
             Waiting::Another { queued }
