@@ -93,15 +93,9 @@ impl Cluster {
         let first = |kind: Kind| {
             let waiting = self.tasks.groups().filter_map(|(group, state)| {
                 let (task, queue) = match kind {
-                    Kind::Ready => self.first_ready(group, state, stuck)?,
-                    Kind::Spare => {
-                        let queue = (kind, group, None);
-                        (
-                            ready::first(&state.spare, stuck.get(&queue).copied())?,
-                            queue,
-                        )
-                    }
-                };
+                    Kind::Ready => self.first_ready(group, state, stuck),
+                    Kind::Spare => first_spare(group, state, stuck),
+                }?;
                 Some((state.out, group, (queue, task)))
             });
             let fewest = waiting.min_by_key(|&(out, group, _)| (out, group));
@@ -219,6 +213,13 @@ impl Cluster {
             self.timers.set(Timer::Task(id), now + wait);
         }
     }
+}
+
+/// The first task of a group that may have a second attempt.
+fn first_spare(group: GroupId, state: &Group, stuck: &Stuck) -> Option<(TaskId, Queue)> {
+    let queue = (Kind::Spare, group, None);
+    let task = ready::first(&state.spare, stuck.get(&queue).copied())?;
+    Some((task, queue))
 }
 
 fn candidate(id: NodeId, node: &Node) -> Candidate {
