@@ -30,12 +30,7 @@ pub(super) fn roles(
             "it has {fields} columns; a row has 1 to {MAX_FEATURES} features and a target"
         ));
     }
-    let is_index = |column| {
-        header
-            .and_then(|header| header.get(column))
-            .is_some_and(is_index)
-    };
-    let usual = |column| match is_index(column) {
+    let usual = |column| match is_index(header, column) {
         true => Role::Nothing,
         false => Role::Feature,
     };
@@ -74,12 +69,18 @@ pub(super) fn roles(
     Ok(roles)
 }
 
-/// Whether a column of this name is the index of a pandas table, which says nothing of its rows.
-fn is_index(name: &[u8]) -> bool {
+/// Whether a column holds the numbers or names of rows, which say nothing of them: the index of a pandas table in a Parquet
+/// file, or the first column without a name, as pandas and R write it into a CSV file.
+fn is_index(header: Option<&ByteRecord>, column: usize) -> bool {
+    let Some(name) = header.and_then(|header| header.get(column)) else {
+        return false;
+    };
     let number = name
         .strip_prefix(b"__index_level_")
         .and_then(|rest| rest.strip_suffix(b"__"));
-    number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
+    let is_level =
+        number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit));
+    is_level || (column == 0 && name.is_empty())
 }
 
 /// Where a field is among those of a row, from 0.
@@ -91,9 +92,8 @@ fn position(
 ) -> Result<usize, DataError> {
     let reason = match (field, header) {
         (Column::Last, header) => {
-            let named = |column: &usize| header.and_then(|header| header.get(*column));
             let mut columns = (0..fields).rev();
-            let last = columns.find(|column| !named(column).is_some_and(is_index));
+            let last = columns.find(|&column| !is_index(header, column));
             return Ok(last.unwrap_or(fields - 1));
         }
         (Column::Position(position), _) if (1..=fields).contains(position) => {
@@ -121,20 +121,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_index_of_pandas_is_no_feature_and_no_class() {
-        let header = ByteRecord::from(vec!["a", "y", "__index_level_0__"]);
-        let of = |target| {
+    fn numbers_of_rows_are_no_feature_and_no_class() {
+        let of = |header: [&str; 3], target| {
+            let header = ByteRecord::from(header.to_vec());
             let format = Format {
                 target,
                 ..Format::default()
             };
             roles("a.parquet", &format, Some(&header), 3).unwrap()
         };
+        let parquet = ["a", "y", "__index_level_0__"];
         let usual = [Role::Feature, Role::Target, Role::Nothing];
-        assert_eq!(of(Column::Last), usual);
-        assert_eq!(of(Column::Named("y".to_owned())), usual);
+        assert_eq!(of(parquet, Column::Last), usual);
+        assert_eq!(of(parquet, Column::Named("y".to_owned())), usual);
         let asked = [Role::Feature, Role::Feature, Role::Target];
-        assert_eq!(of(Column::Position(3)), asked, "who asks gets it");
-        assert!(!is_index(b"__index_level_") && !is_index(b"__index_level_x__"));
+        assert_eq!(of(parquet, Column::Position(3)), asked, "who asks gets it");
+        let usual = [Role::Nothing, Role::Feature, Role::Target];
+        assert_eq!(of(["", "a", "y"], Column::Last), usual);
+        let asked = [Role::Target, Role::Feature, Role::Feature];
+        assert_eq!(of(["", "a", "y"], Column::Position(1)), asked);
+        let not = [Role::Feature, Role::Feature, Role::Target];
+        for other in ["", "__index_level_", "__index_level_x__"] {
+            assert_eq!(of(["a", other, "y"], Column::Last), not, "{other}");
+        }
     }
 }
