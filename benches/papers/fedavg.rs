@@ -52,7 +52,7 @@ const CONVOLUTIONAL: [Cell; 4] = [
         partition: "iid",
         batch: 10,
         epochs: 1,
-        rates: &[0.1, 0.2],
+        rates: &[0.1, 0.15, 0.2],
         published: 34,
         again: "-",
         most: 50,

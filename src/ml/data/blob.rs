@@ -14,7 +14,7 @@ use super::{DataError, Dataset};
 const MAGIC: [u8; 7] = *b"RTSHARD";
 const HEADER: usize = 24;
 
-/// The data set as bytes. Equal data sets give equal bytes.
+/// The data set as bytes, without the names of its columns. Equal rows give equal bytes.
 pub fn encode(data: &Dataset) -> Bytes {
     let mut bytes = Vec::with_capacity(HEADER + 4 * data.rows() * (data.width() + 1));
     bytes.extend(MAGIC);

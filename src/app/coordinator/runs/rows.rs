@@ -75,7 +75,6 @@ impl Rows {
 
     /// The shards that nodes host, by name; of equal names one.
     fn hosted(hosted: &[Hosting]) -> Result<Rows, String> {
-        check_names(hosted.iter())?;
         let mut known: Vec<&HostedShard> = hosted.iter().flat_map(|one| &one.shards).collect();
         if known.is_empty() {
             return Err("no node that is up has rows of its own; start nodes with `compute_node PORT LOAD --data FILE`".to_owned());
@@ -94,6 +93,7 @@ impl Rows {
                 other.name
             ));
         }
+        check_names(hosted.iter())?;
         Ok(Rows {
             features: most(|shard| shard.features).unwrap_or(0),
             classes,
