@@ -61,7 +61,7 @@ const CONVOLUTIONAL: [Cell; 4] = [
         partition: "iid",
         batch: 10,
         epochs: 5,
-        rates: &[0.1],
+        rates: &[0.1, 0.15],
         published: 20,
         again: "-",
         most: 40,
