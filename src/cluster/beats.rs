@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::failure::Failure;
-use super::roster::{BeatId, Greeting, Health, NodeId, Origin, Pulse};
+use super::roster::{BeatId, Greeting, Health, NONE, NodeId, Origin, Pulse};
 use super::time::Time;
 use super::timers::Timer;
 use super::{Cluster, Command, FailureKind};
@@ -65,13 +65,8 @@ impl Cluster {
             self.counts.returns += 1;
         }
         let incarnation = greeting.incarnation;
-        let former = node.greeting.replace(greeting);
-        let hosted = node.greeting.as_ref().map(|greeting| &greeting.hosted);
-        if let Some(hosted) = hosted
-            && former.is_none_or(|former| former.hosted != *hosted)
-        {
-            self.tasks.host(id, hosted);
-        }
+        self.tasks.host(id, &greeting.hosted, node.hosted());
+        node.greeting = Some(greeting);
         node.misses = 0;
         node.suspect = false;
         node.took_leave = false;
@@ -151,8 +146,9 @@ impl Cluster {
     pub(super) fn part_if_done(&mut self, id: NodeId) {
         let done = |node: &super::Node| node.delisted && node.in_hand == 0;
         if self.roster.get(id).is_some_and(done) {
-            self.roster.remove(id);
-            self.tasks.host(id, &BTreeSet::new());
+            if let Some(node) = self.roster.remove(id) {
+                self.tasks.host(id, NONE, node.hosted());
+            }
             self.timers.clear(Timer::Node(id));
             self.reconnect_answered(id);
             self.commands.push(Command::Part { node: id });

@@ -35,12 +35,7 @@ impl Ready {
         self.all.remove(&id);
         self.unbound.remove(&id);
         for node in hosts.into_iter().flatten() {
-            if let Some(tasks) = self.bound.get_mut(node) {
-                tasks.remove(&id);
-                if tasks.is_empty() {
-                    self.bound.remove(node);
-                }
-            }
+            take_out(&mut self.bound, node, &id);
         }
     }
 
@@ -75,6 +70,16 @@ impl Ready {
             None => &self.unbound,
         };
         first(tasks, after)
+    }
+}
+
+/// Takes something out of one of these lists, and the list as well if that was all.
+pub(super) fn take_out<K: Ord, V: Ord>(lists: &mut BTreeMap<K, BTreeSet<V>>, of: &K, what: &V) {
+    if let Some(list) = lists.get_mut(of) {
+        list.remove(what);
+        if list.is_empty() {
+            lists.remove(of);
+        }
     }
 }
 

@@ -62,6 +62,9 @@ pub enum Origin {
     Joined,
 }
 
+/// No names of shards.
+pub(super) const NONE: &BTreeSet<String> = &BTreeSet::new();
+
 /// One node.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -166,9 +169,12 @@ impl Node {
 
     /// Whether it hosts the shard of this name.
     pub fn hosts(&self, name: &str) -> bool {
-        self.greeting
-            .as_ref()
-            .is_some_and(|g| g.hosted.contains(name))
+        self.hosted().contains(name)
+    }
+
+    /// Names of the shards it hosts.
+    pub(super) fn hosted(&self) -> &BTreeSet<String> {
+        self.greeting.as_ref().map_or(NONE, |g| &g.hosted)
     }
 }
 
@@ -196,10 +202,10 @@ impl Roster {
     }
 
     /// Takes a node off the roster.
-    pub(super) fn remove(&mut self, id: NodeId) {
-        if let Some(node) = self.nodes.remove(&id) {
-            self.by_address.remove(&node.address);
-        }
+    pub(super) fn remove(&mut self, id: NodeId) -> Option<Node> {
+        let node = self.nodes.remove(&id)?;
+        self.by_address.remove(&node.address);
+        Some(node)
     }
 
     pub(super) fn bars(&mut self) -> &mut Bars {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::attempt::AttemptId;
 use super::durations::Durations;
 use super::failure::Failure;
-use super::ready::Ready;
+use super::ready::{Ready, take_out};
 use super::roster::{Node, NodeId};
 
 /// A unit of work. Never used again.
@@ -117,12 +117,19 @@ impl Tasks {
         Some((self.groups.get_mut(&task.group)?, hosts))
     }
 
-    /// A node hosts the shards of these names and of no others.
-    pub(super) fn host(&mut self, node: NodeId, names: &BTreeSet<String>) {
-        self.hosts.retain(|_, nodes| {
-            nodes.remove(&node);
-            !nodes.is_empty()
-        });
+    /// A node hosts the shards of these names, and formerly of those.
+    pub(super) fn host(
+        &mut self,
+        node: NodeId,
+        names: &BTreeSet<String>,
+        former: &BTreeSet<String>,
+    ) {
+        if names == former {
+            return;
+        }
+        for name in former {
+            take_out(&mut self.hosts, name, &node);
+        }
         for name in names {
             self.hosts.entry(name.clone()).or_default().insert(node);
         }
